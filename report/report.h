@@ -16,7 +16,7 @@ namespace smaps_audit {
 struct AuditReport {
   std::string tool_version;
   HostInfo host;
-  std::chrono::nanoseconds started{};   ///< wall clock, since 1970-01-01 UTC
+  std::chrono::nanoseconds started{};  ///< wall clock, since 1970-01-01 UTC
   std::chrono::nanoseconds duration{};
   Summary summary;
   std::vector<ProcessReport> processes;
@@ -26,14 +26,19 @@ struct AuditReport {
 struct TextStyle {
   bool colour = false;
   unsigned columns = 80;
+  bool verbose = false;  ///< the table lists every process, not only those worth reading
 };
 
-/// One JSON document with a '\n' at the end. Byte strings that are not UTF-8 are escaped as \u00XX of
-/// each offending byte… never dropped, never an exception.
+/// One JSON document with a '\n' at the end, ASCII only. In byte strings that are not UTF-8 each
+/// bad byte becomes the four characters `\xNN` (report/printable.h): never dropped, never an
+/// exception. What is unknown is null.
 void write_json(std::ostream& out, const AuditReport& report);
 
 /// One element of `processes` on one line, with '\n' (also the worker's line).
 void write_process_line(std::ostream& out, const ProcessReport& process);
+
+/// The most lines that `write_text` takes for one process at 80 columns.
+inline constexpr std::size_t kMaxProcessLines = 24;
 
 /// For people: one process in full (≤ 24 lines at 80 columns), or several as a table of those worth
 /// reading with a summary. Names from the target are printed with control bytes escaped.

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <ctime>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "report/hex.h"
+#include "report/printable.h"
+#include "report/report.h"
+
+namespace smaps_audit {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+template <class Enum>
+Json name_or_null(const std::optional<Enum>& value) {
+  return value ? Json(std::string{name_of(*value)}) : Json(nullptr);
+}
+
+Json text_or_null(std::string_view bytes) {
+  return bytes.empty() ? Json(nullptr) : Json(utf8_or_escaped(bytes));
+}
+
+Json host_json(const HostInfo& host) {
+  Json json;
+  json["kernel_release"] = text_or_null(host.kernel_release);
+  json["machine"] = text_or_null(host.machine);
+  json["boot_id"] = text_or_null(host.boot_id);
+  json["page_size"] = host.pages.page_bytes;
+  json["pmd_size"] = host.pages.pmd_bytes;
+  json["cpus"] = or_null(host.cpus);
+  json["numa_nodes"] = or_null(host.numa_nodes);
+  json["numa_balancing"] = or_null(host.numa_balancing);
+  json["thp"] = host.thp ? text_or_null(*host.thp) : Json(nullptr);
+  return json;
+}
+
+Json summary_json(const Summary& summary) {
+  Json json;
+  json["audited"] = summary.audited;
+  json["consistent"] = summary.consistent;
+  json["finding"] = summary.finding;
+  json["inconclusive"] = summary.inconclusive;
+  json["denied"] = summary.denied;
+  json["vanished"] = summary.vanished;
+  json["skipped"] = summary.skipped;
+  json["kernel_threads"] = summary.kernel_threads;
+  json["coverage"] = summary.coverage();
+  return json;
+}
+
+Json reported_json(const ReportedMemory& reported) {
+  Json json;
+  json["rss_bytes"] = or_null(reported.rss_bytes);
+  json["pss_bytes"] = or_null(reported.pss_bytes);
+  json["anon_huge_bytes"] = or_null(reported.anon_huge_bytes);
+  json["status_rss_bytes"] = or_null(reported.status_rss_bytes);
+  json["rollup_rss_bytes"] = or_null(reported.rollup_rss_bytes);
+  json["numa_maps_bytes"] = or_null(reported.numa_maps_bytes);
+  return json;
+}
+
+Json truth_json(const TrueMemory& truth) {
+  Json json;
+  json["rss_low_bytes"] = truth.rss.low;
+  json["rss_high_bytes"] = truth.rss.high;
+  json["pss_low_bytes"] = truth.pss ? Json(truth.pss->low) : Json(nullptr);
+  json["pss_high_bytes"] = truth.pss ? Json(truth.pss->high) : Json(nullptr);
+  json["source"] = truth.by_scan ? "pagemap_scan" : "pagemap";
+  return json;
+}
+
+Json vmas_json(const std::vector<FindingVma>& vmas) {
+  Json list = Json::array();
+  for (const FindingVma& vma : vmas) {
+    if (list.size() == kMaxListedVmas) break;
+    Json json;
+    json["start"] = hex(vma.start);
+    json["end"] = hex(vma.end);
+    json["name"] = utf8_or_escaped(vma.name);
+    json["error_bytes"] = vma.error_bytes;
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+Json finding_json(const Finding& finding) {
+  Json json;
+  json["check"] = finding.check;
+  json["direction"] = name_of(finding.direction);
+  json["field"] = utf8_or_escaped(finding.field);
+  json["interface"] = name_of(finding.interface);
+  json["against"] = name_or_null(finding.against);
+  json["reported_bytes"] = finding.reported_bytes;
+  json["expected_low_bytes"] = finding.expected.low;
+  json["expected_high_bytes"] = finding.expected.high;
+  json["error_bytes"] = finding.error_bytes;
+  json["exact"] = finding.exact;
+  json["brackets"] = finding.brackets;
+  json["basis"] = name_of(finding.basis);
+  json["defect"] = or_null(finding.defect);
+  json["cause"] = name_or_null(finding.cause);
+  json["vmas_total"] = finding.vmas_total;
+  json["vmas"] = vmas_json(finding.vmas);
+  return json;
+}
+
+Json findings_json(const std::vector<Finding>& findings) {
+  Json list = Json::array();
+  for (const Finding& finding : findings) list.push_back(finding_json(finding));
+  return list;
+}
+
+bool was_audited(const ProcessReport& process) {
+  return process.verdict == Verdict::consistent || process.verdict == Verdict::finding ||
+         process.verdict == Verdict::inconclusive;
+}
+
+Json process_json(const ProcessReport& process) {
+  const bool audited = was_audited(process);
+  const auto counted = [audited](std::uint64_t value) {
+    return audited || value != 0 ? Json(value) : Json(nullptr);
+  };
+  Json json;
+  json["pid"] = process.pid;
+  json["start_time_ticks"] =
+      audited || process.start_time_ticks != 0 ? Json(process.start_time_ticks) : Json(nullptr);
+  json["comm"] = text_or_null(process.comm);
+  json["verdict"] = name_of(process.verdict);
+  json["reason"] = text_or_null(process.reason);
+  json["explanation"] = text_or_null(process.explanation);
+  json["kernel_thread"] = process.kernel_thread;
+  json["reported"] = reported_json(process.reported);
+  json["truth"] = process.truth ? truth_json(*process.truth) : Json(nullptr);
+  json["open_bytes"] = counted(process.open_bytes);
+  json["audited_bytes"] = counted(process.audited_bytes);
+  json["vmas"] = counted(process.vmas);
+  json["brackets"] = counted(process.brackets);
+  json["worst_suspect_steps"] = counted(process.worst_suspect_steps);
+  json["unknown_fields"] = counted(process.unknown_fields);
+  json["findings"] = findings_json(process.findings);
+  json["notes"] = findings_json(process.notes);
+  return json;
+}
+
+// RFC 3339 in UTC with microseconds; nullopt for a time that no calendar holds.
+std::optional<std::string> rfc3339(std::chrono::nanoseconds since_epoch) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+  const auto micros = std::chrono::floor<std::chrono::microseconds>(since_epoch - seconds);
+  const std::time_t time = seconds.count();
+  std::tm parts{};
+  if (gmtime_r(&time, &parts) == nullptr) return std::nullopt;
+  std::array<char, 32> date{};
+  if (std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
+    return std::nullopt;
+  const std::string fraction = std::to_string(1'000'000 + micros.count()).substr(1);
+  return std::string{date.data()} + "." + fraction + "Z";
+}
+
+// Everything was made UTF-8 above, so nothing is replaced; and dump cannot throw if that is ever
+// wrong. ASCII only: a report that is read on a terminal holds no control character either.
+std::string dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', true, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+void write_json(std::ostream& out, const AuditReport& report) {
+  Json json;
+  json["schema"] = "smaps-audit.report/1";
+  json["tool"] = Json{{"version", report.tool_version}};
+  json["host"] = host_json(report.host);
+  json["started"] = or_null(rfc3339(report.started));
+  json["duration_seconds"] = std::chrono::duration<double>(report.duration).count();
+  json["summary"] = summary_json(report.summary);
+  Json& processes = json["processes"] = Json::array();
+  for (const ProcessReport& process : report.processes) processes.push_back(process_json(process));
+  json["probes"] = Json::array();
+  out << dump(json, 1) << '\n';
+}
+
+void write_process_line(std::ostream& out, const ProcessReport& process) {
+  out << dump(process_json(process), -1) << '\n';
+}
+
+}  // namespace smaps_audit

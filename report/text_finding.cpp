@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/text_finding.h"
+
+#include <algorithm>
+
+#include "config/known_defects.h"
+#include "report/printable.h"
+#include "report/text_layout.h"
+
+namespace smaps_audit {
+namespace {
+
+bool is_total_rss(const Finding& finding) {
+  switch (finding.interface) {
+    case Interface::smaps:
+    case Interface::smaps_rollup: return finding.field == "Rss";
+    case Interface::status: return finding.field == "VmRSS";
+    case Interface::numa_maps: return finding.field == "N*";
+    case Interface::pagemap:
+    case Interface::pagemap_scan:
+    case Interface::statm: return false;
+  }
+  return false;
+}
+
+std::optional<std::uint64_t> total_of(const ProcessReport& process, Interface interface) {
+  switch (interface) {
+    case Interface::smaps: return process.reported.rss_bytes;
+    case Interface::smaps_rollup: return process.reported.rollup_rss_bytes;
+    case Interface::numa_maps: return process.reported.numa_maps_bytes;
+    case Interface::status: return process.reported.status_rss_bytes;
+    case Interface::pagemap:
+    case Interface::pagemap_scan:
+    case Interface::statm: return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::string field_text(const Finding& finding) {
+  return finding.field == "N*" ? "pages" : printable(finding.field);
+}
+
+}  // namespace
+
+std::vector<const Finding*> by_weight(const ProcessReport& process) {
+  std::vector<const Finding*> findings;
+  findings.reserve(process.findings.size());
+  for (const Finding& finding : process.findings) findings.push_back(&finding);
+  std::stable_sort(findings.begin(), findings.end(), [](const Finding* left, const Finding* right) {
+    if (left->error_bytes != right->error_bytes) return left->error_bytes > right->error_bytes;
+    return left->interface < right->interface;
+  });
+  return findings;
+}
+
+std::string claim_text(const ProcessReport& process, const Finding& finding) {
+  std::uint64_t reported = finding.reported_bytes;
+  Interval expected = finding.expected;
+  const std::optional<std::uint64_t> total = total_of(process, finding.interface);
+  if (is_total_rss(finding) && total && process.truth) {
+    reported = *total;
+    expected = process.truth->rss;
+  }
+  std::string who{name_of(finding.interface)};
+  if (finding.against) who += " or " + std::string{name_of(*finding.against)};
+  return who + " says " + field_text(finding) + " " + bytes_text(reported) + ", true " +
+         interval_text(expected);
+}
+
+std::string error_text(const Finding& finding) {
+  return (finding.exact ? "" : "at least ") + bytes_text(finding.error_bytes) +
+         (finding.direction == Direction::deficit ? " missing" : " too much");
+}
+
+std::string wrong_text(const std::vector<const Finding*>& findings) {
+  std::string text;
+  for (const Finding* finding : findings) {
+    const std::string who{name_of(finding->interface)};
+    if (!text.empty()) text += "; ";
+    if (finding->against) {
+      text += who + " and " + std::string{name_of(*finding->against)} +
+              " contradict each other by " + bytes_text(finding->error_bytes) +
+              ", and nothing decides between them";
+      continue;
+    }
+    text += finding->direction == Direction::deficit
+                ? who + " leaves " + bytes_text(finding->error_bytes) + " out of "
+                : who + " counts " + bytes_text(finding->error_bytes) + " too much in ";
+    text += field_text(*finding) + " (check " + printable(finding->check) + ")";
+  }
+  return text + ".";
+}
+
+std::string basis_text(const Finding& finding) {
+  const std::string reads = counted(finding.brackets, "independent read");
+  std::string text;
+  switch (finding.basis) {
+    case Basis::asleep: text = reads + " while the process provably slept"; break;
+    case Basis::series:
+      text = reads + " at random moments, each contradicted by the page walks around it";
+      break;
+    case Basis::same_record:
+      text = "numbers of one record contradict each other, in " + reads;
+      break;
+    case Basis::frozen: text = reads + " while the process was stopped (--freeze)"; break;
+  }
+  return text + (finding.exact ? "; the error is exact." : "; the error is a lower bound.");
+}
+
+std::string cause_text(Cause cause) {
+  switch (cause) {
+    case Cause::mprotect: return "mprotect(PROT_NONE)";
+    case Cause::numa_hint: return "NUMA balancing hint";
+  }
+  return "unknown";
+}
+
+std::string defect_text(const Finding& finding) {
+  if (!finding.defect) return "unknown: no known defect of the kernel behaves like this";
+  const KnownDefect* const defect = find_known_defect(*finding.defect);
+  std::string text = printable(*finding.defect);
+  if (defect != nullptr) text += ": " + defect->title;
+  if (finding.cause) text += "; cause: " + cause_text(*finding.cause);
+  return text;
+}
+
+std::vector<std::string> advice(const Finding& finding, int pid) {
+  if (finding.defect) {
+    const KnownDefect* const defect = find_known_defect(*finding.defect);
+    return defect == nullptr ? std::vector<std::string>{} : defect->what_to_do;
+  }
+  return {"Keep the evidence and report it: smaps-audit capture " + std::to_string(pid) +
+          " -o evidence.cap"};
+}
+
+}  // namespace smaps_audit
