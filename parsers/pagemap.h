@@ -9,14 +9,17 @@
 
 namespace smaps_audit {
 
-/// One 64-bit word of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst, docs/kernel.md §1.3).
+/// One 64-bit word of /proc/PID/pagemap (Documentation/admin-guide/mm/pagemap.rst, docs/kernel.md
+/// §1.3).
 struct PagemapWord {
   std::uint64_t raw = 0;
 
   [[nodiscard]] bool present() const { return (raw >> 63 & 1) != 0; }
-  [[nodiscard]] bool swapped() const { return (raw >> 62 & 1) != 0; }  ///< any non-present, non-none entry
-  [[nodiscard]] bool file() const { return (raw >> 61 & 1) != 0; }     ///< file page or shared anon
-  [[nodiscard]] bool guard() const { return (raw >> 58 & 1) != 0; }    ///< 6.15
+  [[nodiscard]] bool swapped() const {
+    return (raw >> 62 & 1) != 0;
+  }  ///< any non-present, non-none entry
+  [[nodiscard]] bool file() const { return (raw >> 61 & 1) != 0; }   ///< file page or shared anon
+  [[nodiscard]] bool guard() const { return (raw >> 58 & 1) != 0; }  ///< 6.15
   [[nodiscard]] bool uffd_wp() const { return (raw >> 57 & 1) != 0; }
   [[nodiscard]] bool exclusive() const { return (raw >> 56 & 1) != 0; }
   [[nodiscard]] bool soft_dirty() const { return (raw >> 55 & 1) != 0; }
@@ -24,16 +27,20 @@ struct PagemapWord {
   [[nodiscard]] std::uint64_t pfn() const { return raw & ((std::uint64_t{1} << 55) - 1); }
   /// Swap type and offset if swapped (0 without CAP_SYS_ADMIN).
   [[nodiscard]] std::uint64_t swap_type() const { return raw & 0x1f; }
-  [[nodiscard]] std::uint64_t swap_offset() const { return (raw & ((std::uint64_t{1} << 55) - 1)) >> 5; }
+  [[nodiscard]] std::uint64_t swap_offset() const {
+    return (raw & ((std::uint64_t{1} << 55) - 1)) >> 5;
+  }
 };
 
-/// The words of one pread. Error: `truncated` if the bytes are no multiple of 8.
+/// The words of one pread, in the byte order of this machine. Error: `truncated` if the bytes are
+/// no multiple of 8, with the offset of the word that is cut.
 Result<std::vector<PagemapWord>> parse_pagemap(std::span<const std::byte> bytes);
 
 /// Categories of PAGEMAP_SCAN (include/uapi/linux/fs.h; 6.7). Debian 12's headers lack them.
 namespace page_is {
 inline constexpr std::uint64_t kWpAllowed = 1u << 0;
-inline constexpr std::uint64_t kWritten = 1u << 1;  ///< never used: its meaning changed three times (K13)
+inline constexpr std::uint64_t kWritten =
+    1u << 1;  ///< never used: its meaning changed three times (K13)
 inline constexpr std::uint64_t kFile = 1u << 2;
 inline constexpr std::uint64_t kPresent = 1u << 3;
 inline constexpr std::uint64_t kSwapped = 1u << 4;
@@ -51,8 +58,8 @@ struct PageRegion {
 };
 static_assert(sizeof(PageRegion) == 24);
 
-/// Checks what a PAGEMAP_SCAN returned: page-aligned, ascending, disjoint, inside [start, walk_end).
-/// Error `malformed` names the index of the region as `line`.
+/// Checks what a PAGEMAP_SCAN returned: page-aligned, ascending, disjoint, inside [start,
+/// walk_end). Error `malformed` names the index of the region, from 0, as `line`.
 Result<Ok> validate_page_regions(std::span<const PageRegion> regions, std::uint64_t start,
                                  std::uint64_t walk_end, std::uint64_t page_bytes);
 

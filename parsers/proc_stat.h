@@ -20,14 +20,15 @@ struct ProcStat {
   std::uint64_t major_faults = 0;      // 12
   std::uint64_t num_threads = 0;       // 20
   std::uint64_t start_time_ticks = 0;  // 22
-  std::uint64_t start_code = 0;        // 26, 0 without PTRACE_READ (1 in a kernel thread's place)
-  std::uint64_t start_stack = 0;       // 28, 0 without PTRACE_READ
+  std::uint64_t start_code = 0;        // 26, 1 without PTRACE_READ, 0 without an mm
+  std::uint64_t start_stack = 0;       // 28, 0 without PTRACE_READ or an mm
 
   [[nodiscard]] std::uint64_t faults() const { return minor_faults + major_faults; }
   [[nodiscard]] bool is_kernel_thread() const { return (flags & 0x00200000u) != 0; }
 };
 
-/// Errors: `malformed` (a field that must be a number is not), `truncated` (fewer than 28 fields).
+/// Errors: `malformed` (a field that must be a number is not), `truncated` (fewer than 28 fields,
+/// or no '\n' at the end: the last number may be cut).
 Result<ProcStat> parse_proc_stat(std::string_view text);
 
 }  // namespace smaps_audit

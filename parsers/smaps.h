@@ -16,31 +16,31 @@ namespace smaps_audit {
 /// Every `Key:   number kB` line of a record of smaps or of smaps_rollup (docs/kernel.md §1.3).
 /// THPeligible and ProtectionKey are numbers without a unit and kept apart.
 enum class SmapsField : std::uint8_t {
-  size,             // Size
-  kernel_page_size, // KernelPageSize
-  mmu_page_size,    // MMUPageSize
-  rss,              // Rss
-  pss,              // Pss
-  pss_dirty,        // Pss_Dirty (6.0)
-  pss_anon,         // Pss_Anon   rollup only
-  pss_file,         // Pss_File   rollup only
-  pss_shmem,        // Pss_Shmem  rollup only
-  shared_clean,     // Shared_Clean
-  shared_dirty,     // Shared_Dirty
-  private_clean,    // Private_Clean
-  private_dirty,    // Private_Dirty
-  referenced,       // Referenced
-  anonymous,        // Anonymous
-  ksm,              // KSM (6.6)
-  lazy_free,        // LazyFree
-  anon_huge_pages,  // AnonHugePages
-  shmem_pmd_mapped, // ShmemPmdMapped
-  file_pmd_mapped,  // FilePmdMapped
-  shared_hugetlb,   // Shared_Hugetlb
-  private_hugetlb,  // Private_Hugetlb
-  swap,             // Swap
-  swap_pss,         // SwapPss
-  locked,           // Locked
+  size,              // Size
+  kernel_page_size,  // KernelPageSize
+  mmu_page_size,     // MMUPageSize
+  rss,               // Rss
+  pss,               // Pss
+  pss_dirty,         // Pss_Dirty (6.0)
+  pss_anon,          // Pss_Anon   rollup only
+  pss_file,          // Pss_File   rollup only
+  pss_shmem,         // Pss_Shmem  rollup only
+  shared_clean,      // Shared_Clean
+  shared_dirty,      // Shared_Dirty
+  private_clean,     // Private_Clean
+  private_dirty,     // Private_Dirty
+  referenced,        // Referenced
+  anonymous,         // Anonymous
+  ksm,               // KSM (6.6)
+  lazy_free,         // LazyFree
+  anon_huge_pages,   // AnonHugePages
+  shmem_pmd_mapped,  // ShmemPmdMapped
+  file_pmd_mapped,   // FilePmdMapped
+  shared_hugetlb,    // Shared_Hugetlb
+  private_hugetlb,   // Private_Hugetlb
+  swap,              // Swap
+  swap_pss,          // SwapPss
+  locked,            // Locked
   count_,
 };
 inline constexpr std::size_t kSmapsFieldCount = static_cast<std::size_t>(SmapsField::count_);
@@ -89,7 +89,8 @@ struct SmapsText {
 
 /// Parses whole records. Accepts an empty text (no VMA). Errors, with the line in `text`:
 /// `malformed` (a header or a known field that is not what the kernel writes, a field given twice,
-/// a field before any header), `truncated` (no '\n' at the end, or a last record without any field).
+/// a field before any header, a record without fields), `truncated` (no '\n' at the end, or a last
+/// record without any field, or without VmFlags, every record's last line, where others have it).
 Result<SmapsText> parse_smaps(std::string_view text);
 
 /// /proc/PID/smaps_rollup: one header `start-end ---p 00000000 00:00 0   [rollup]` and its fields.

@@ -20,7 +20,8 @@ struct Vmstat {
   std::optional<std::uint64_t> numa_hint_faults;
 };
 
-/// Errors with the line: `malformed`, `truncated`.
+/// Errors with the line: `malformed` (a known counter that is no number or stands twice, a line of
+/// one word), `truncated` (empty, no '\n' at the end). Other counters are skipped.
 Result<Vmstat> parse_vmstat(std::string_view text);
 
 }  // namespace smaps_audit
