@@ -30,29 +30,30 @@ enum class RssCounterError : std::uint8_t {
   bounded,  ///< cached per thread or per CPU: the widest bound of kernel.md §2, both ways
 };
 
-/// What this kernel and these privileges can show, found by trying. Plain data: it goes into a capture.
+/// What this kernel and these privileges can show, found by trying. Plain data: it goes into a
+/// capture.
 struct KernelCapabilities {
-  bool pagemap = false;         ///< own pagemap can be read at all
-  bool pagemap_scan = false;    ///< PAGEMAP_SCAN (6.7)
-  bool procmap_query = false;   ///< PROCMAP_QUERY (6.11)
+  bool pagemap = false;        ///< own pagemap can be read at all
+  bool pagemap_scan = false;   ///< PAGEMAP_SCAN (6.7)
+  bool procmap_query = false;  ///< PROCMAP_QUERY (6.11)
   bool smaps_rollup = false;
-  bool numa_maps = false;       ///< CONFIG_NUMA
-  bool wchan = false;           ///< a sleeping child's wchan is told
-  bool pfn_visible = false;     ///< CAP_SYS_ADMIN: page frame numbers in pagemap
+  bool numa_maps = false;    ///< CONFIG_NUMA
+  bool wchan = false;        ///< a sleeping child's wchan is told
+  bool pfn_visible = false;  ///< CAP_SYS_ADMIN: page frame numbers in pagemap
   bool kpageflags = false;
   bool kpagecount = false;
-  bool scan_flags_huge_zero = false;  ///< PFNZERO covers the huge zero folio (K12)
-  std::optional<std::uint64_t> zero_pfn;        ///< of the shared zero page, where PFNs are visible
-  std::optional<Interval> huge_zero_pfns;       ///< of the huge zero folio, inclusive
+  bool scan_flags_huge_zero = false;       ///< PFNZERO covers the huge zero folio (K12)
+  std::optional<std::uint64_t> zero_pfn;   ///< of the shared zero page, where PFNs are visible
+  std::optional<Interval> huge_zero_pfns;  ///< of the huge zero folio, inclusive
   RssCounterError rss_counters = RssCounterError::bounded;
-  std::uint64_t fault_around_pages = 16;        ///< file fault-around (debugfs; 16 if unreadable)
-  std::uint64_t anon_fault_pages = 1;           ///< pages one anonymous PTE fault may map (mTHP)
+  std::uint64_t fault_around_pages = 16;  ///< file fault-around (debugfs; 16 if unreadable)
+  std::uint64_t anon_fault_pages = 1;     ///< pages one anonymous PTE fault may map (mTHP)
   std::uint64_t cpus = 1;
   bool operator==(const KernelCapabilities&) const = default;
 };
 
-/// Tries everything once. Keeps one zero page and one huge zero page of its own mapped for the life of
-/// the process, so that their PFNs stay theirs (docs/method.md §4).
+/// Tries everything once. Keeps one zero page and one huge zero page of its own mapped for the life
+/// of the process, so that their PFNs stay theirs (docs/method.md §4).
 Result<KernelCapabilities> probe_kernel_capabilities(KernelView& view, const PageGeometry& pages,
                                                      const ForcedFallbacks& forced);
 

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/range_set.h"
+#include "collect/kernel_capabilities.h"
+#include "collect/target.h"
+
+namespace smaps_audit {
+
+/// Addresses from here on belong to the kernel ([vsyscall]): no page pass speaks of them.
+inline constexpr std::uint64_t kKernelHalf = std::uint64_t{1} << 63;
+
+/// Tells which VMAs the next read of smaps will probably hold, so that a page pass can cover them before
+/// (docs/method.md §3). A hint only: what it misses is not covered, and so not compared. By
+/// PROCMAP_QUERY where the kernel has it, else by a second descriptor on maps that is read in step.
+class LookAhead {
+ public:
+  LookAhead(KernelView& view, const Target& target, bool by_query)
+      : view_(view), target_(target), by_query_(by_query) {}
+
+  /// Starts again at the lowest address.
+  Result<Ok> restart();
+
+  /// Appends up to `count` VMAs that end above `from`, in ascending order. Calls go upwards.
+  Result<Ok> next(std::uint64_t from, std::size_t count, std::vector<Range>& vmas);
+
+ private:
+  Result<Ok> next_by_query(std::uint64_t from, std::size_t count, std::vector<Range>& vmas);
+  Result<Ok> read_more();
+
+  KernelView& view_;
+  const Target& target_;
+  bool by_query_;
+  std::string buffer_;
+  std::deque<Range> leader_;
+  bool at_end_ = false;
+};
+
+}  // namespace smaps_audit

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/range_set.h"
+
+namespace smaps_audit {
+
+/// What one page pass learnt of a page; whether the page counts as resident is decided later, when
+/// the kind of its VMA is known (audit/page_class.h).
+namespace page_state {
+inline constexpr std::uint8_t kPresent = 1u << 0;
+inline constexpr std::uint8_t kFile = 1u << 1;
+inline constexpr std::uint8_t kExclusive = 1u << 2;  ///< plain pagemap only
+inline constexpr std::uint8_t kSwapped = 1u << 3;    ///< any non-present, non-none entry
+inline constexpr std::uint8_t kZero = 1u << 4;       ///< known to be a zero page: never resident
+inline constexpr std::uint8_t kNotZero = 1u << 5;    ///< known not to be a zero page
+inline constexpr std::uint8_t kHuge = 1u << 6;       ///< PMD-mapped (PAGEMAP_SCAN only)
+inline constexpr std::uint8_t kRealSwap = 1u
+                                          << 7;  ///< in swap, or poisoned: not resident for certain
+}  // namespace page_state
+
+/// Neighbouring pages with the same state. Page numbers, [first, last).
+struct PageRun {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint8_t state = 0;
+};
+
+/// One walk over parts of an address space, in ascending order.
+struct PagePass {
+  std::vector<PageRun> runs;  ///< disjoint; pages of `covered` that are in no run have no entry
+  RangeSet covered;           ///< bytes: the addresses that this pass speaks of
+  bool by_scan = false;       ///< PAGEMAP_SCAN, else plain reads
+
+  void append(std::uint64_t first_page, std::uint64_t last_page, std::uint8_t state) {
+    if (state == 0) return;
+    if (!runs.empty() && runs.back().last == first_page && runs.back().state == state) {
+      runs.back().last = last_page;
+    } else {
+      runs.push_back({first_page, last_page, state});
+    }
+  }
+  void clear() {
+    runs.clear();
+    covered.clear();
+  }
+};
+
+}  // namespace smaps_audit

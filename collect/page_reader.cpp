@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/page_reader.h"
+
+#include <algorithm>
+
+namespace smaps_audit {
+namespace {
+
+constexpr std::size_t kRegionsPerCall = 512;
+// Bounds how long one PAGEMAP_SCAN holds mmap_lock: 256 MiB of 4 KiB pages take about 2 ms.
+constexpr std::uint64_t kScanBytesPerCall = 256u << 20;
+// VMAs nearer than this are scanned in one call: a hole costs the kernel nothing.
+constexpr std::uint64_t kScanAcrossHole = 64u << 20;
+// Swap types below are real swap on every configuration; those above may be migration, device or
+// hwpoison entries and markers (include/linux/swap.h, docs/method.md §4).
+constexpr std::uint64_t kFirstSpecialSwapType = 23;
+constexpr std::uint64_t kPageFlagHwPoison = std::uint64_t{1} << 19;  // KPF_HWPOISON
+
+}  // namespace
+
+PageReader::PageReader(KernelView& view, const KernelCapabilities& capabilities,
+                       const PageGeometry& pages)
+    : view_(view), capabilities_(capabilities), pages_(pages) {}
+
+Result<Ok> PageReader::walk(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass) {
+  pass.by_scan = capabilities_.pagemap_scan;
+  return pass.by_scan ? walk_by_scan(pagemap, vmas, pass) : walk_plain(pagemap, vmas, pass);
+}
+
+Result<Ok> PageReader::walk_by_scan(const KernelFile& pagemap, std::span<const Range> vmas,
+                                    PagePass& pass) {
+  std::size_t next = 0;
+  while (next < vmas.size()) {
+    Range range = vmas[next++];
+    while (next < vmas.size() && vmas[next].first - range.last <= kScanAcrossHole) {
+      range.last = vmas[next++].last;
+    }
+    const Result<Ok> scanned = scan(pagemap, range, pass);
+    if (!scanned) return scanned;
+    pass.covered.append(range);
+  }
+  return Ok{};
+}
+
+Result<Ok> PageReader::scan(const KernelFile& pagemap, Range range, PagePass& pass) {
+  constexpr std::uint64_t kAnyOf = page_is::kPresent | page_is::kSwapped;
+  constexpr std::uint64_t kReturned =
+      page_is::kFile | page_is::kPresent | page_is::kSwapped | page_is::kPfnZero | page_is::kHuge;
+  regions_.resize(kRegionsPerCall);
+  std::uint64_t from = range.first;
+  while (from < range.last) {
+    const std::uint64_t to = std::min(range.last, from + kScanBytesPerCall);
+    const auto answer = view_.pagemap_scan(pagemap, from, to, kAnyOf, kReturned, regions_);
+    if (!answer) return answer.error();
+    const std::span<const PageRegion> found{regions_.data(), answer->regions};
+    const Result<Ok> valid = validate_page_regions(found, from, answer->walk_end, pages_.page_bytes);
+    if (!valid || answer->walk_end <= from) {
+      return Error{.code = ErrorCode::malformed,
+                   .what = valid ? "PAGEMAP_SCAN made no progress" : valid.error().what,
+                   .file = pagemap.path(),
+                   .offset = from};
+    }
+    for (const PageRegion& region : found) {
+      const std::uint64_t first = region.start / pages_.page_bytes;
+      const std::uint64_t last = region.end / pages_.page_bytes;
+      const std::uint8_t state = state_of(region);
+      if ((state & page_state::kSwapped) != 0 && capabilities_.pfn_visible) {
+        const Result<Ok> appended = append_swapped(pagemap, first, last, pass);
+        if (!appended) return appended;
+      } else {
+        pass.append(first, last, state);
+      }
+    }
+    from = answer->walk_end;
+  }
+  return Ok{};
+}
+
+std::uint8_t PageReader::state_of(const PageRegion& region) const {
+  const auto has = [&](std::uint64_t category) { return (region.categories & category) != 0; };
+  // HUGE comes with an empty PMD too, so nothing is concluded from it without PRESENT.
+  if (!has(page_is::kPresent)) return has(page_is::kSwapped) ? page_state::kSwapped : 0;
+  unsigned state = page_state::kPresent;
+  if (has(page_is::kFile)) state |= page_state::kFile;
+  if (has(page_is::kHuge)) state |= page_state::kHuge;
+  if (has(page_is::kPfnZero)) {
+    state |= page_state::kZero;
+  } else if (!has(page_is::kHuge) || capabilities_.scan_flags_huge_zero) {
+    state |= page_state::kNotZero;
+  }
+  return static_cast<std::uint8_t>(state);
+}
+
+/// PAGEMAP_SCAN does not tell what a swapped entry is; the words do, where PFNs are visible.
+Result<Ok> PageReader::append_swapped(const KernelFile& pagemap, std::uint64_t first_page,
+                                      std::uint64_t last_page, PagePass& pass) {
+  const std::uint64_t block = pages_.pages_per_pmd();
+  while (first_page < last_page) {
+    const std::uint64_t stop = std::min(last_page, (first_page / block + 1) * block);
+    const Result<Ok> read = read_block(pagemap, first_page, stop, pass);
+    if (!read) return read;
+    first_page = stop;
+  }
+  return Ok{};
+}
+
+Result<Ok> PageReader::walk_plain(const KernelFile& pagemap, std::span<const Range> vmas,
+                                  PagePass& pass) {
+  const std::uint64_t block = pages_.pages_per_pmd();
+  std::uint64_t pending_first = 0;
+  std::uint64_t pending_last = 0;
+  for (const Range& vma : vmas) {
+    std::uint64_t first = vma.first / pages_.page_bytes;
+    const std::uint64_t last = vma.last / pages_.page_bytes;
+    while (first < last) {
+      const std::uint64_t stop = std::min(last, (first / block + 1) * block);
+      if (pending_last != 0 && pending_first / block == first / block) {
+        pending_last = stop;
+      } else {
+        const Result<Ok> read = read_block(pagemap, pending_first, pending_last, pass);
+        if (!read) return read;
+        pending_first = first;
+        pending_last = stop;
+      }
+      first = stop;
+    }
+    pass.covered.append(vma);
+  }
+  return read_block(pagemap, pending_first, pending_last, pass);
+}
+
+/// One pread inside one PMD's range: on kernels up to 6.4 a PMD that changes under the walk makes the
+/// read run on past its end, shifted by 2 MiB, without an error (docs/method.md §3).
+Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first_page,
+                                  std::uint64_t last_page,
+                                  PagePass& pass) {
+  if (first_page >= last_page) return Ok{};
+  words_.resize(last_page - first_page);
+  const std::span<std::byte> bytes = std::as_writable_bytes(std::span{words_});
+  std::size_t filled = 0;
+  while (filled < bytes.size()) {
+    const auto got =
+        view_.pread(pagemap, bytes.subspan(filled), first_page * sizeof(PagemapWord) + filled);
+    if (!got) return got.error();
+    if (*got == 0) {
+      return Error{.code = ErrorCode::gone,
+                   .what = "the address space behind it is gone",
+                   .file = pagemap.path(),
+                   .offset = first_page * sizeof(PagemapWord) + filled};
+    }
+    filled += *got;
+  }
+  for (std::uint64_t page = first_page; page < last_page; ++page) {
+    const PagemapWord word = words_[page - first_page];
+    if (word.raw == 0) continue;
+    std::uint8_t state = state_of(word);
+    if ((state & page_state::kSwapped) != 0 && (state & page_state::kRealSwap) == 0 &&
+        is_poisoned(word)) {
+      state |= page_state::kRealSwap;
+    }
+    pass.append(page, page + 1, state);
+  }
+  return Ok{};
+}
+
+std::uint8_t PageReader::state_of(PagemapWord word) const {
+  unsigned state = 0;
+  if (word.present()) {
+    state |= page_state::kPresent;
+    if (word.file()) state |= page_state::kFile;
+    if (word.exclusive()) state |= page_state::kExclusive;
+    if (capabilities_.pfn_visible && word.pfn() != 0 && capabilities_.zero_pfn) {
+      const bool huge_zero =
+          capabilities_.huge_zero_pfns && capabilities_.huge_zero_pfns->contains(word.pfn());
+      if (word.pfn() == *capabilities_.zero_pfn || huge_zero) {
+        state |= page_state::kZero;
+      } else if (capabilities_.huge_zero_pfns || word.exclusive()) {
+        state |= page_state::kNotZero;
+      }
+    }
+  } else if (word.swapped()) {
+    state |= page_state::kSwapped;
+    if (capabilities_.pfn_visible && (word.raw & ((std::uint64_t{1} << 55) - 1)) != 0 &&
+        word.swap_type() < kFirstSpecialSwapType) {
+      state |= page_state::kRealSwap;
+    }
+  }
+  return static_cast<std::uint8_t>(state);
+}
+
+/// A hwpoison entry keeps the PFN in its offset (K08).
+bool PageReader::is_poisoned(PagemapWord word) {
+  if (!capabilities_.kpageflags || !capabilities_.pfn_visible || word.swap_offset() == 0) return false;
+  if (!kpageflags_) {
+    auto opened = view_.open(KernelRoot::proc, "kpageflags");
+    if (!opened) return false;
+    kpageflags_ = *std::move(opened);
+  }
+  std::uint64_t flags = 0;
+  const auto got = view_.pread(kpageflags_, std::as_writable_bytes(std::span{&flags, 1}),
+                               word.swap_offset() * sizeof flags);
+  return got && *got == sizeof flags && (flags & kPageFlagHwPoison) != 0;
+}
+
+}  // namespace smaps_audit

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "base/page_geometry.h"
+#include "base/range_set.h"
+#include "collect/kernel_capabilities.h"
+#include "collect/kernel_view.h"
+#include "collect/page_pass.h"
+
+namespace smaps_audit {
+
+/// Makes page passes over one target, by PAGEMAP_SCAN or by plain reads (docs/method.md §3).
+/// Holds the buffers, so one reader serves a whole audit.
+class PageReader {
+ public:
+  PageReader(KernelView& view, const KernelCapabilities& capabilities, const PageGeometry& pages);
+
+  /// Walks `vmas` (ascending, disjoint, bytes) by the best way there is, appending to `pass`.
+  Result<Ok> walk(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass);
+  /// The same by plain reads always: the second witness of I12.
+  Result<Ok> walk_plain(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass);
+
+ private:
+  Result<Ok> walk_by_scan(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass);
+  Result<Ok> scan(const KernelFile& pagemap, Range range, PagePass& pass);
+  Result<Ok> read_block(const KernelFile& pagemap, std::uint64_t first_page,
+                        std::uint64_t last_page, PagePass& pass);
+  Result<Ok> append_swapped(const KernelFile& pagemap, std::uint64_t first_page,
+                            std::uint64_t last_page, PagePass& pass);
+  [[nodiscard]] std::uint8_t state_of(PagemapWord word) const;
+  [[nodiscard]] std::uint8_t state_of(const PageRegion& region) const;
+  [[nodiscard]] bool is_poisoned(PagemapWord word);
+
+  KernelView& view_;
+  const KernelCapabilities& capabilities_;
+  PageGeometry pages_;
+  std::vector<PagemapWord> words_;
+  std::vector<PageRegion> regions_;
+  KernelFile kpageflags_;
+};
+
+}  // namespace smaps_audit

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/sampler.h"
+
+#include <algorithm>
+#include <bit>
+#include <string_view>
+
+namespace smaps_audit {
+namespace {
+
+// With a buffer at least as large as the kernel's, every read(2) of a seq_file returns whole records.
+constexpr std::size_t kTextBufferBytes = std::size_t{64} << 10;
+constexpr std::size_t kSmallestChunkBytes = 4096;  // the seq_file's first buffer
+constexpr std::size_t kSmallestRecordBytes = 600;  // of smaps
+constexpr Nanoseconds kShortestPauseSpan = std::chrono::milliseconds(3);
+constexpr Nanoseconds kAsleepPause = std::chrono::milliseconds(50);
+// Per page-table page, before anything was measured (docs/design.md, "Gentle").
+constexpr Nanoseconds kWalkPerPageTable = std::chrono::microseconds(15);
+constexpr std::uint64_t kPageTableBytes = 4096;
+
+Error in_file(Error error, const KernelFile& file) {
+  if (error.file.empty()) error.file = file.path();
+  return error;
+}
+
+/// Merges two ascending lists of VMAs; where they overlap, the union.
+void merge_vmas(std::vector<Range>& vmas) {
+  std::sort(vmas.begin(), vmas.end(),
+            [](const Range& a, const Range& b) { return a.first < b.first; });
+  std::size_t kept = 0;
+  for (const Range& vma : vmas) {
+    if (kept != 0 && vma.first < vmas[kept - 1].last) {
+      vmas[kept - 1].last = std::max(vmas[kept - 1].last, vma.last);
+    } else {
+      vmas[kept++] = vma;
+    }
+  }
+  vmas.resize(kept);
+}
+
+std::uint64_t since(std::optional<std::uint64_t> before, std::optional<std::uint64_t> after) {
+  return before && after && *after > *before ? *after - *before : 0;
+}
+
+}  // namespace
+
+Sampler::Sampler(KernelView& view, const KernelCapabilities& capabilities,
+                 const PageGeometry& pages, const Target& target, const SampleLimits& limits)
+    : view_(view),
+      capabilities_(capabilities),
+      pages_(pages),
+      target_(target),
+      limits_(limits),
+      reader_(view, capabilities, pages),
+      look_ahead_(view, target, capabilities.procmap_query),
+      buffer_(kTextBufferBytes, '\0') {}
+
+Result<Ok> Sampler::within_deadline(const KernelFile& file) const {
+  if (view_.monotonic_now() <= limits_.deadline) return Ok{};
+  return Error{.code = ErrorCode::deadline, .what = {}, .file = file.path()};
+}
+
+/// One read(2); empty at the end of the file.
+Result<std::string_view> Sampler::read_text(const KernelFile& file) {
+  const Result<Ok> in_time = within_deadline(file);
+  if (!in_time) return in_time.error();
+  const Nanoseconds began = view_.monotonic_now();
+  const auto got = view_.read(file, std::as_writable_bytes(std::span{buffer_}));
+  if (!got) return got.error();
+  cost_.reading += view_.monotonic_now() - began;
+  cost_.text_bytes += *got;
+  ++cost_.reads;
+  return std::string_view{buffer_}.substr(0, *got);
+}
+
+/// `callback(const SmapsText&)` for each read up to the record that reaches `until`.
+template <class Callback>
+Result<Ok> Sampler::each_smaps_text(std::uint64_t until, const Callback& callback) {
+  const Result<Ok> rewound = view_.rewind(target_.smaps());
+  if (!rewound) return rewound;
+  while (true) {
+    const auto text = read_text(target_.smaps());
+    if (!text) return text.error();
+    if (text->empty()) return Ok{};
+    largest_chunk_ = std::max(largest_chunk_, text->size());
+    const Result<SmapsText> records = parse_smaps(*text);
+    if (!records) return in_file(records.error(), target_.smaps());
+    const Result<Ok> called = callback(*records);
+    if (!called) return called;
+    if (records->records.empty() || records->records.back().header.end >= until) return Ok{};
+  }
+}
+
+template <class Callback>
+Result<Ok> Sampler::each_numa_text(std::uint64_t until, const Callback& callback) {
+  const KernelFile& file = *target_.numa_maps();
+  const Result<Ok> rewound = view_.rewind(file);
+  if (!rewound) return rewound;
+  while (true) {
+    const auto text = read_text(file);
+    if (!text) return text.error();
+    if (text->empty()) return Ok{};
+    const Result<NumaMapsText> records = parse_numa_maps(*text);
+    if (!records) return in_file(records.error(), file);
+    callback(*records);
+    if (records->records.empty() || records->records.back().start >= until) return Ok{};
+  }
+}
+
+std::size_t Sampler::expected_vmas() const {
+  return std::bit_ceil(std::max(largest_chunk_, kSmallestChunkBytes)) / kSmallestRecordBytes + 1;
+}
+
+Result<Ok> Sampler::sweep(SampleSink& sink) {
+  const ThreadsState threads_before = read_threads(view_, target_, capabilities_.wchan);
+  const Vmstat vmstat_before = read_vmstat(view_);
+  const auto faults_before = target_.faults(view_);
+  if (!faults_before) return faults_before.error();
+  SweepEnd end;
+  const auto status_before = target_.status(view_);
+  if (!status_before) return status_before.error();
+  end.status_before = *status_before;
+  if (status_before->vm_pte) {
+    cost_.predicted_lock = kWalkPerPageTable * (*status_before->vm_pte / kPageTableBytes);
+  }
+
+  Result<Ok> swept = sweep_chunks(sink);
+  if (swept) swept = sweep_totals(sink);
+  if (!swept) return swept;
+
+  const auto status_after = target_.status(view_);
+  if (!status_after) return status_after.error();
+  end.status_after = *status_after;
+  if (const auto statm = target_.statm(view_)) end.statm = *statm;
+  const auto faults_after = target_.faults(view_);
+  if (!faults_after) return faults_after.error();
+  const Vmstat vmstat_after = read_vmstat(view_);
+  const ThreadsState threads_after = read_threads(view_, target_, capabilities_.wchan);
+
+  end.faults = *faults_after - *faults_before;
+  end.awake_threads = awake_threads(threads_before, threads_after);
+  end.asleep = capabilities_.wchan && proven_asleep(threads_before, threads_after);
+  end.huge_faults = since(vmstat_before.thp_fault_alloc, vmstat_after.thp_fault_alloc) +
+                    since(vmstat_before.thp_file_mapped, vmstat_after.thp_file_mapped);
+  end.collapses =
+      since(vmstat_before.thp_collapse_alloc, vmstat_after.thp_collapse_alloc) +
+      since(vmstat_before.thp_collapse_alloc_failed, vmstat_after.thp_collapse_alloc_failed);
+  sink.on_sweep_end(end);
+  return Ok{};
+}
+
+/// G0 P0 text1 P1 G1 text2 P2 G2 …: every pass serves as the end of one bracket and the start of the
+/// next; the fault guard of a bracket is read before its first and after its second pass.
+Result<Ok> Sampler::sweep_chunks(SampleSink& sink) {
+  PagePass before;
+  PagePass after;
+  const Result<Ok> restarted = look_ahead_.restart();
+  if (!restarted) return restarted;
+  auto oldest_faults = target_.faults(view_);
+  if (!oldest_faults) return oldest_faults.error();
+  const Result<Ok> first = look_ahead_pass(SmapsText{}, before);
+  if (!first) return first;
+  auto faults = target_.faults(view_);
+  if (!faults) return faults.error();
+
+  return each_smaps_text(UINT64_MAX, [&](const SmapsText& text) -> Result<Ok> {
+    after.clear();
+    const Result<Ok> passed = look_ahead_pass(text, after);
+    if (!passed) return passed;
+    const auto newest_faults = target_.faults(view_);
+    if (!newest_faults) return newest_faults.error();
+    sink.on_chunk({text, before, after, *newest_faults - *oldest_faults});
+    std::swap(before, after);
+    oldest_faults = faults;
+    faults = newest_faults;
+    return Ok{};
+  });
+}
+
+/// Covers the VMAs of the chunk just read and those that the next one will probably hold.
+Result<Ok> Sampler::look_ahead_pass(const SmapsText& text, PagePass& pass) {
+  vmas_.clear();
+  std::uint64_t end = 0;
+  for (const SmapsRecord& record : text.records) {
+    end = record.header.end;
+    if (record.header.start >= kKernelHalf) break;
+    vmas_.push_back({record.header.start, record.header.end});
+  }
+  if (end < kKernelHalf) {
+    const Result<Ok> looked = look_ahead_.next(end, expected_vmas(), vmas_);
+    if (!looked) return looked;
+  }
+  merge_vmas(vmas_);
+  if (!capabilities_.pagemap_scan) {
+    std::erase_if(vmas_, [&](const Range& vma) {
+      if (vma.length() > address_budget_) return true;
+      address_budget_ -= vma.length() / 2;  // each VMA is walked about twice in a sweep
+      return false;
+    });
+  }
+  const Nanoseconds began = view_.monotonic_now();
+  const Result<Ok> walked = reader_.walk(target_.pagemap(), vmas_, pass);
+  cost_.reading += view_.monotonic_now() - began;
+  return walked;
+}
+
+Result<Ok> Sampler::sweep_totals(SampleSink& sink) {
+  if (target_.smaps_rollup()) {
+    const Result<Ok> in_time = within_deadline(*target_.smaps_rollup());
+    if (!in_time) return in_time;
+    const auto text = read_whole(view_, *target_.smaps_rollup());
+    if (!text) return text.error();
+    const auto rollup = parse_smaps_rollup(*text);
+    if (!rollup) return in_file(rollup.error(), *target_.smaps_rollup());
+    sink.on_rollup(*rollup);
+  }
+  if (!target_.numa_maps() || !capabilities_.numa_maps) return Ok{};
+  return each_numa_text(UINT64_MAX, [&](const NumaMapsText& text) { sink.on_numa(text); });
+}
+
+Result<Ok> Sampler::series(SampleSink& sink) {
+  const SeriesPlan plan = sink.plan_series();
+  if (!plan.wanted) return Ok{};
+  if (plan.whole_mm) {
+    const Result<Ok> listed = each_smaps_text(UINT64_MAX, [&](const SmapsText& text) {
+      sink.on_listing(text);
+      return Result<Ok>{Ok{}};
+    });
+    if (!listed) return listed;
+  }
+  random_.seed(view_.entropy());
+  const ThreadsState threads_before = read_threads(view_, target_, capabilities_.wchan);
+  const bool looks_asleep = capabilities_.wchan && proven_asleep(threads_before, threads_before);
+  const bool shared = !looks_asleep || mm_may_be_shared(view_, target_);
+  const auto faults_before = target_.faults(view_);
+  if (!faults_before) return faults_before.error();
+  Result<Ok> passed = series_pass(sink);
+  if (!passed) return passed;
+
+  bool asleep = looks_asleep && !shared;
+  for (unsigned step = 1;; ++step) {
+    pause(asleep ? kAsleepPause : Nanoseconds{0});
+    last_bracket_ = Nanoseconds{0};
+    const Result<Ok> reads = series_reads(sink, plan.whole_mm);
+    if (!reads) return reads;
+    pause(Nanoseconds{0});
+    passed = series_pass(sink);
+    if (!passed) return passed;
+
+    std::optional<Stillness> still;
+    if (step % kStepsAwake == 0 || step == kStepsAsleep || step == kStepsNumaMaps) {
+      const auto faults_now = target_.faults(view_);
+      if (!faults_now) return faults_now.error();
+      still = Stillness{.faults = *faults_now - *faults_before};
+      asleep = asleep && still->faults == 0 &&
+               proven_asleep(threads_before, read_threads(view_, target_, capabilities_.wchan));
+      still->asleep = asleep;
+    }
+    if (sink.on_step(step, still) == StepDecision::done) return Ok{};
+  }
+}
+
+Result<Ok> Sampler::series_pass(SampleSink& sink) {
+  const Result<Ok> in_time = within_deadline(target_.pagemap());
+  if (!in_time) return in_time;
+  const std::span<const Range> ranges = sink.watched_ranges();
+  const Nanoseconds began = view_.monotonic_now();
+  pass_.clear();
+  plain_.clear();
+  Result<Ok> walked = reader_.walk(target_.pagemap(), ranges, pass_);
+  std::uint64_t bytes = 0;
+  for (const Range& range : ranges) bytes += range.length();
+  const bool second_witness = pass_.by_scan && bytes <= kPlainAddressBudgetBytes;
+  if (walked && second_witness) walked = reader_.walk_plain(target_.pagemap(), ranges, plain_);
+  if (!walked) return walked;
+  last_bracket_ += view_.monotonic_now() - began;
+  sink.on_pass(pass_, second_witness ? &plain_ : nullptr);
+  return Ok{};
+}
+
+Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
+  const std::span<const Range> ranges = sink.watched_ranges();
+  const std::uint64_t until =
+      whole_mm ? UINT64_MAX : (ranges.empty() ? 0 : ranges.back().last);
+  const Nanoseconds began = view_.monotonic_now();
+  Result<Ok> read = each_smaps_text(until, [&](const SmapsText& text) {
+    sink.on_series_smaps(text);
+    return Result<Ok>{Ok{}};
+  });
+  if (!read) return read;
+  if (whole_mm && target_.smaps_rollup()) {
+    const auto text = read_whole(view_, *target_.smaps_rollup());
+    if (!text) return text.error();
+    const auto rollup = parse_smaps_rollup(*text);
+    if (!rollup) return in_file(rollup.error(), *target_.smaps_rollup());
+    sink.on_series_rollup(*rollup);
+  }
+  if (target_.numa_maps() && capabilities_.numa_maps) {
+    read = each_numa_text(until, [&](const NumaMapsText& text) { sink.on_series_numa(text); });
+    if (!read) return read;
+  }
+  const auto status = target_.status(view_);
+  if (!status) return status.error();
+  const auto statm = target_.statm(view_);
+  if (!statm) return statm.error();
+  sink.on_series_status(*status, *statm);
+  last_bracket_ += view_.monotonic_now() - began;
+  return Ok{};
+}
+
+/// Uniform in 0 … max(3 ms, 3 × the last bracket): a pause must span the bracket for the reads to be
+/// independent of the target's rhythm (docs/method.md §6).
+void Sampler::pause(Nanoseconds at_least) {
+  if (!limits_.random_pauses) return;
+  const Nanoseconds span = std::max(kShortestPauseSpan, 3 * last_bracket_);
+  const auto part = static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(span.count()));
+  view_.sleep_for(at_least + Nanoseconds{part});
+}
+
+}  // namespace smaps_audit

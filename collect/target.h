@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collect/kernel_capabilities.h"
+#include "collect/kernel_view.h"
+#include "parsers/proc_stat.h"
+#include "parsers/proc_status.h"
+#include "parsers/smaps.h"
+
+namespace smaps_audit {
+
+/// The numbers of one read of status, without views into its text. Bytes.
+struct StatusNumbers {
+  std::optional<std::uint64_t> vm_size;
+  std::optional<std::uint64_t> vm_rss;
+  std::optional<std::uint64_t> rss_anon;
+  std::optional<std::uint64_t> rss_file;
+  std::optional<std::uint64_t> rss_shmem;
+  std::optional<std::uint64_t> vm_pte;
+  std::optional<std::uint64_t> vm_swap;
+  std::optional<std::uint64_t> threads;
+};
+
+/// Why a process was not audited at all.
+enum class Refusal : std::uint8_t { kernel_thread, zombie, gone, denied, malformed };
+
+struct RefusedTarget {
+  Refusal why = Refusal::gone;
+  Error error;
+};
+
+/// One process, opened back to back (docs/method.md §2): every file is reached through one
+/// directory descriptor, so a recycled pid can't be mixed in. An execve keeps pid and start time;
+/// `still_same` notices it.
+class Target {
+ public:
+  static Result<Target> open(KernelView& view, int pid, RefusedTarget& refused);
+
+  /// The second half of the identity: to be asked after the last read. Error `gone` if the process
+  /// or its mm is another one by now. `known_page`: number of a page inside an audited VMA.
+  Result<Ok> still_same(KernelView& view, std::optional<std::uint64_t> known_page) const;
+
+  [[nodiscard]] int pid() const { return pid_; }
+  [[nodiscard]] const std::string& comm() const { return comm_; }
+  [[nodiscard]] std::uint64_t start_time_ticks() const { return start_time_ticks_; }
+  [[nodiscard]] std::uint64_t start_code() const { return start_code_; }
+  [[nodiscard]] std::uint64_t start_stack() const { return start_stack_; }
+
+  [[nodiscard]] const KernelFile& directory() const { return directory_; }
+  [[nodiscard]] const KernelFile& smaps() const { return smaps_; }
+  [[nodiscard]] const KernelFile& pagemap() const { return pagemap_; }
+  [[nodiscard]] const KernelFile& maps() const { return maps_; }
+  [[nodiscard]] const std::optional<KernelFile>& numa_maps() const { return numa_maps_; }
+  [[nodiscard]] const std::optional<KernelFile>& smaps_rollup() const { return smaps_rollup_; }
+
+  /// minflt + majflt of the whole thread group.
+  Result<std::uint64_t> faults(KernelView& view) const;
+  Result<StatusNumbers> status(KernelView& view) const;
+  Result<ProcStatm> statm(KernelView& view) const;
+
+ private:
+  Result<Ok> open_files(KernelView& view, const KernelFile& from);
+
+  int pid_ = 0;
+  std::string comm_;
+  std::uint64_t start_time_ticks_ = 0;
+  std::uint64_t start_code_ = 0;
+  std::uint64_t start_stack_ = 0;
+  std::optional<FileIdentity> executable_;
+  KernelFile directory_;
+  KernelFile stat_;
+  KernelFile status_;
+  KernelFile statm_;
+  KernelFile smaps_;
+  KernelFile pagemap_;
+  KernelFile maps_;
+  std::optional<KernelFile> numa_maps_;
+  std::optional<KernelFile> smaps_rollup_;
+};
+
+/// Reads a small file from offset 0 to its end. `limit` is an error (`truncated`), never a silent
+/// cut.
+Result<std::string> read_whole(KernelView& view, const KernelFile& file,
+                               std::size_t limit = std::size_t{64} << 20);
+
+}  // namespace smaps_audit
