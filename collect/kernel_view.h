@@ -65,15 +65,15 @@ struct FileIdentity {
   bool operator==(const FileIdentity&) const = default;
 };
 
-/// The one seam to the kernel (docs/design.md, Decided 2): every open, read, pread and ioctl on /proc and
-/// /sys, every question about another process, and the time. An audit that sees the same answers
-/// reaches the same verdict, which is what capture and replay rest on.
+/// The one seam to the kernel (docs/design.md, Decided 2): every open, read, pread and ioctl on
+/// /proc and /sys, every question about another process, and the time. An audit that sees the same
+/// answers reaches the same verdict, which is what capture and replay rest on.
 ///
 ///   LiveKernelView       the running kernel                         collect/live_kernel_view.h
-///   RecordingKernelView  another view, every answer into a capture  collect/recording_kernel_view.h
-///   ReplayingKernelView  a capture                                  collect/replaying_kernel_view.h
-///   FailingKernelView    another view, chosen calls fail            tests/support
-///   BareKernelView       the same calls again, nothing parsed       tests/bench
+///   RecordingKernelView  another view, every answer into a capture collect/recording_kernel_view.h
+///   ReplayingKernelView  a capture collect/replaying_kernel_view.h FailingKernelView    another
+///   view, chosen calls fail            tests/support BareKernelView       the same calls again,
+///   nothing parsed       tests/bench
 ///
 /// Reads return what one system call returned (EINTR retried): short reads and 0 at the end are the
 /// caller's business. Errors carry the path. Not thread-safe.
@@ -84,7 +84,8 @@ class KernelView {
   virtual Result<KernelFile> open(KernelRoot root, const std::string& path) = 0;
   virtual Result<KernelFile> open_directory(KernelRoot root, const std::string& path) = 0;
   virtual Result<KernelFile> open_at(const KernelFile& directory, const std::string& path) = 0;
-  virtual Result<KernelFile> open_directory_at(const KernelFile& directory, const std::string& path) = 0;
+  virtual Result<KernelFile> open_directory_at(const KernelFile& directory,
+                                               const std::string& path) = 0;
 
   virtual Result<std::size_t> read(const KernelFile& file, std::span<std::byte> buffer) = 0;
   virtual Result<std::size_t> pread(const KernelFile& file, std::span<std::byte> buffer,
