@@ -48,12 +48,14 @@ static_assert(kKeys[kVmFlags] == "VmFlags");
 /// Finds keys in kKeys. The next one is mostly the one after the last, so the search starts there.
 class KeyFinder {
  public:
-  /// The index of `key` in kKeys, or kKeys.size().
-  std::size_t find(std::string_view key) {
+  /// The index in kKeys of the key that `line` starts with, colon included, or kKeys.size().
+  std::size_t find(std::string_view line) {
     for (std::size_t tried = 0; tried < kKeys.size(); ++tried) {
       const std::size_t index = next_;
       next_ = index + 1 == kKeys.size() ? 0 : index + 1;
-      if (kKeys[index] == key) return index;
+      const std::string_view key = kKeys[index];
+      if (key.size() < line.size() && line[key.size()] == ':' && line.starts_with(key))
+        return index;
     }
     return kKeys.size();
   }
@@ -67,21 +69,14 @@ class KeyFinder {
 class RecordReader {
  public:
   const char* add_line(std::string_view line, SmapsRecord& record) {
-    const auto keyed = split_keyed_line(line);
-    if (!keyed) return "the line is neither the header of a VMA nor a field";
-    const std::size_t key = finder_.find(keyed->key);
-    if (key < kSmapsFieldCount) {
-      return add_size(static_cast<SmapsField>(key), keyed->rest, record.values);
-    }
+    const std::size_t key = finder_.find(line);
+    if (key == kKeys.size()) return add_unknown(line, record);
+    const std::string_view text = line.substr(kKeys[key].size() + 1);
     switch (key) {
-      case kThpEligible: return add_thp_eligible(keyed->rest, record);
-      case kProtectionKey: return add_protection_key(keyed->rest, record);
-      case kVmFlags:
-        if (record.has_vm_flags) return kTwice;
-        record.flags = parse_vm_flags(keyed->rest);
-        record.has_vm_flags = true;
-        return nullptr;
-      default: ++record.unknown_fields; return nullptr;
+      case kThpEligible: return add_thp_eligible(text, record);
+      case kProtectionKey: return add_protection_key(text, record);
+      case kVmFlags: return add_vm_flags(text, record);
+      default: return add_size(static_cast<SmapsField>(key), text, record.values);
     }
   }
 
@@ -109,6 +104,19 @@ class RecordReader {
     const auto value = parse_unsigned(skip_blanks(text));
     if (!value) return "the value of the field is not a number";
     record.protection_key = *value;
+    return nullptr;
+  }
+
+  static const char* add_vm_flags(std::string_view text, SmapsRecord& record) {
+    if (record.has_vm_flags) return kTwice;
+    record.flags = parse_vm_flags(text);
+    record.has_vm_flags = true;
+    return nullptr;
+  }
+
+  static const char* add_unknown(std::string_view line, SmapsRecord& record) {
+    if (!split_keyed_line(line)) return "the line is neither the header of a VMA nor a field";
+    ++record.unknown_fields;
     return nullptr;
   }
 

@@ -57,8 +57,8 @@ inline std::string_view take_word(std::string_view& rest) {
 
 /// Without the blanks and tabs at its start.
 inline std::string_view skip_blanks(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  return first == std::string_view::npos ? std::string_view{} : text.substr(first);
+  while (!text.empty() && (text[0] == ' ' || text[0] == '\t')) text.remove_prefix(1);
+  return text;
 }
 
 /// A line `Key: rest`, as smaps and status write them. nullopt unless the key is of [A-Za-z0-9_]+.
