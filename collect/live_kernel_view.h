@@ -16,7 +16,10 @@ namespace smaps_audit {
 /// call. Errors name the path with the root and the numeric pid, also below a directory handle.
 class LiveKernelView final : public KernelView {
  public:
-  explicit LiveKernelView(std::string proc_root = "/proc", std::string sys_root = "/sys");
+  static constexpr const char* kProcRoot = "/proc";
+  static constexpr const char* kSysRoot = "/sys";
+
+  explicit LiveKernelView(std::string proc_root = kProcRoot, std::string sys_root = kSysRoot);
 
   Result<KernelFile> open(KernelRoot root, const std::string& path) override;
   Result<KernelFile> open_directory(KernelRoot root, const std::string& path) override;

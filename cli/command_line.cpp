@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.h"
+
+#include <pwd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include "base/parse_int.h"
+#include "base/result.h"
+#include "cli/exit_code.h"
+
+namespace smaps_audit {
+namespace {
+
+constexpr const char* kExitCodes = R"(Exit codes:
+    0  no finding, and enough was conclusive
+    1  at least one finding: a number that users read is wrong
+    2  too little was conclusive: a named process was not, or with --all and the
+       other selections less than --min-coverage percent
+   64  the command line makes no sense       65  broken capture
+   70  internal error                        77  cannot run here (says why)
+  130, 143  interrupted (SIGINT, SIGTERM))";
+
+constexpr const char* kMainFooter = R"(Examples:
+  smaps-audit check 4211             is what smaps says of process 4211 true?
+  sudo smaps-audit check --all       the same of every process of this machine
+  smaps-audit check --comm postgres --format json
+  smaps-audit doctor                 what can be seen here, and what cannot
+  smaps-audit explain K01            a known defect of the kernel, in words
+)";
+
+constexpr const char* kCheckFooter = R"(Examples:
+  smaps-audit check 4211 4212
+  smaps-audit check --cgroup /system.slice/postgresql.service
+  smaps-audit check --user www-data --min-coverage 80
+  smaps-audit check --all --format jsonl --output report.jsonl
+  sudo smaps-audit check --freeze 4211    stop it meanwhile: exact, no assumption
+)";
+
+// The raw words of the command line; turned into options once CLI11 is done with them.
+struct Words {
+  CommonOptions common;
+  std::string format = "text";
+  std::string output;
+  std::string proc_root;
+  std::string sys_root;
+  std::vector<std::string> without;
+  std::vector<std::string> pids;
+  std::vector<std::string> users;
+  std::vector<std::string> ids;
+  std::string min_coverage = "95";
+  std::string deadline;
+  std::string file;
+  Selection selection;
+  bool freeze = false;
+  bool no_confirm = false;
+};
+
+Error usage(std::string what) { return Error{.code = ErrorCode::usage, .what = std::move(what)}; }
+
+void add_common(CLI::App& verb, Words& words, const std::vector<std::string>& formats) {
+  if (!formats.empty()) {
+    verb.add_option("--format", words.format, "How to print it")
+        ->check(CLI::IsMember(formats))
+        ->capture_default_str();
+  }
+  verb.add_option("--proc-root", words.proc_root, "Read this directory instead of the proc mount");
+  verb.add_option("--sys-root", words.sys_root, "Read this directory instead of the sysfs mount");
+  verb.add_flag("--no-color", words.common.no_colour, "No colour (also NO_COLOR, TERM=dumb)");
+  verb.add_flag("-q,--quiet", words.common.quiet, "No progress, and no text where all is well");
+  verb.add_flag("-v,--verbose", words.common.verbose, "List every process in tables");
+  verb.add_option("--without", words.without,
+                  "Force fallbacks: pagemap-scan, procmap-query, pfn, kpageflags, numa-maps, wchan")
+      ->delimiter(',')
+      ->group("");
+}
+
+void add_output(CLI::App& verb, Words& words) {
+  verb.add_option("-o,--output", words.output, "Write there (atomically) instead of stdout");
+}
+
+CLI::App& add_check(CLI::App& app, Words& words) {
+  CLI::App& verb = *app.add_subcommand("check", "Audit processes, once");
+  verb.add_option("PID", words.pids, "Processes to audit");
+  verb.add_flag("-a,--all", words.selection.all, "Every process");
+  verb.add_option("--comm", words.selection.comms, "Processes of this name (as in comm)")
+      ->allow_extra_args(false);
+  verb.add_option("--cgroup", words.selection.cgroups, "Processes in this cgroup or below it")
+      ->allow_extra_args(false);
+  verb.add_option("--user", words.users, "Processes of this user (name or number)")
+      ->allow_extra_args(false);
+  verb.add_option("--min-coverage", words.min_coverage,
+                  "Percent of the selected processes that must be conclusive")
+      ->capture_default_str();
+  verb.add_flag("--freeze", words.freeze,
+                "Stop each process while it is audited (ptrace; system calls such as epoll_wait "
+                "return EINTR, as after SIGSTOP)");
+  verb.add_option("--deadline", words.deadline, "Seconds for one process (60)");
+  verb.add_flag("--no-confirm", words.no_confirm, "Judge without the confirming series")->group("");
+  add_output(verb, words);
+  add_common(verb, words, {"text", "json", "jsonl"});
+  verb.footer(std::string{kCheckFooter} + "\n" + kExitCodes);
+  return verb;
+}
+
+CLI::App& add_capture(CLI::App& app, Words& words) {
+  CLI::App& verb = *app.add_subcommand("capture", "Audit one process and keep all that was read");
+  verb.add_option("PID", words.pids, "The process")->required()->expected(1);
+  verb.add_option("-o,--output", words.file, "The capture")->required();
+  verb.add_flag("--freeze", words.freeze, "Stop the process meanwhile (ptrace)");
+  verb.add_option("--deadline", words.deadline, "Seconds (600)");
+  add_common(verb, words, {"text", "json", "jsonl"});
+  verb.footer("Example:\n  sudo smaps-audit capture 4211 -o evidence.cap\n\n" +
+              std::string{kExitCodes});
+  return verb;
+}
+
+Result<std::vector<int>> read_pids(const std::vector<std::string>& words) {
+  std::vector<int> pids;
+  for (const std::string& word : words) {
+    const std::optional<std::uint64_t> value = parse_unsigned(word);
+    if (!value || *value == 0 || *value > std::numeric_limits<int>::max()) {
+      return usage("\"" + word + "\" is no process id (use --comm for names)");
+    }
+    const int pid = static_cast<int>(*value);
+    if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
+  }
+  return pids;
+}
+
+Result<std::uint32_t> read_user(const std::string& word) {
+  const std::optional<std::uint64_t> number = parse_unsigned(word);
+  if (number && *number <= std::numeric_limits<std::uint32_t>::max()) {
+    return static_cast<std::uint32_t>(*number);
+  }
+  const passwd* const entry = getpwnam(word.c_str());
+  if (entry == nullptr) return usage("there is no user \"" + word + "\"");
+  return static_cast<std::uint32_t>(entry->pw_uid);
+}
+
+Result<double> read_number(std::string_view option, const std::string& word, double low,
+                           double high) {
+  double value = 0;
+  const char* const end = word.data() + word.size();
+  const auto [stop, error] = std::from_chars(word.data(), end, value, std::chars_format::fixed);
+  if (error != std::errc{} || stop != end || !std::isfinite(value) || value < low || value > high) {
+    return usage(std::string{option} + ": \"" + word + "\" is no number from " +
+                 std::to_string(static_cast<long>(low)) + " to " +
+                 std::to_string(static_cast<long>(high)));
+  }
+  return value;
+}
+
+Result<std::chrono::nanoseconds> read_deadline(const std::string& word,
+                                               std::chrono::nanoseconds fallback) {
+  if (word.empty()) return fallback;
+  constexpr double kLongestSeconds = 86400;
+  const Result<double> seconds = read_number("--deadline", word, 0, kLongestSeconds);
+  if (!seconds) return seconds.error();
+  if (*seconds <= 0) return usage("--deadline: it must be more than 0 seconds");
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::chrono::duration<double>(*seconds));
+}
+
+Result<ForcedFallbacks> read_fallbacks(const std::vector<std::string>& words) {
+  struct Switch {
+    std::string_view name;
+    bool ForcedFallbacks::*flag;
+  };
+  constexpr std::array kSwitches{Switch{"pagemap-scan", &ForcedFallbacks::no_pagemap_scan},
+                                 Switch{"procmap-query", &ForcedFallbacks::no_procmap_query},
+                                 Switch{"pfn", &ForcedFallbacks::no_pfn},
+                                 Switch{"kpageflags", &ForcedFallbacks::no_kpageflags},
+                                 Switch{"numa-maps", &ForcedFallbacks::no_numa_maps},
+                                 Switch{"wchan", &ForcedFallbacks::no_wchan}};
+  ForcedFallbacks forced;
+  for (const std::string& word : words) {
+    const auto* const found = std::find_if(kSwitches.begin(), kSwitches.end(),
+                                           [&](const Switch& row) { return row.name == word; });
+    if (found == kSwitches.end()) return usage("--without: there is no \"" + word + "\"");
+    forced.*(found->flag) = true;
+  }
+  return forced;
+}
+
+std::optional<std::string> if_given(const std::string& word) {
+  return word.empty() ? std::nullopt : std::optional<std::string>{word};
+}
+
+Result<CommonOptions> read_common(const Words& words) {
+  CommonOptions common = words.common;
+  const Result<ForcedFallbacks> forced = read_fallbacks(words.without);
+  if (!forced) return forced.error();
+  common.without = *forced;
+  common.format = words.format == "json"    ? Format::json
+                  : words.format == "jsonl" ? Format::jsonl
+                                            : Format::text;
+  common.output = if_given(words.output);
+  common.proc_root = if_given(words.proc_root);
+  common.sys_root = if_given(words.sys_root);
+  return common;
+}
+
+Result<Command> read_check(const Words& words, CommonOptions common) {
+  CheckOptions options{.common = std::move(common), .selection = words.selection};
+  Result<std::vector<int>> pids = read_pids(words.pids);
+  if (!pids) return pids.error();
+  options.selection.pids = *pids;
+  for (const std::string& word : words.users) {
+    const Result<std::uint32_t> user = read_user(word);
+    if (!user) return user.error();
+    options.selection.users.push_back(*user);
+  }
+  if (options.selection.is_empty()) {
+    return usage(
+        "nothing is selected: name process ids, or --all, --comm NAME, --cgroup PATH, --user NAME");
+  }
+  if (options.selection.all &&
+      (options.selection.has_filter() || !options.selection.pids.empty())) {
+    return usage("--all takes every process: leave the other selections out");
+  }
+  if (words.freeze && options.selection.all) {
+    return usage("--freeze stops what it audits: name the processes, not --all");
+  }
+  if (words.freeze && options.common.proc_root) {
+    return usage("--freeze needs the process ids of this machine, not those of --proc-root");
+  }
+  const Result<double> percent = read_number("--min-coverage", words.min_coverage, 0, 100);
+  if (!percent) return percent.error();
+  options.min_coverage = *percent / 100;
+  const Result<std::chrono::nanoseconds> deadline = read_deadline(words.deadline, options.deadline);
+  if (!deadline) return deadline.error();
+  options.deadline = *deadline;
+  options.freeze = words.freeze;
+  options.confirm = !words.no_confirm;
+  return Command{std::move(options)};
+}
+
+Result<Command> read_capture(const Words& words, CommonOptions common) {
+  CaptureOptions options{.common = std::move(common), .file = words.file, .freeze = words.freeze};
+  const Result<std::vector<int>> pids = read_pids(words.pids);
+  if (!pids) return pids.error();
+  options.pid = pids->front();
+  if (words.freeze && options.common.proc_root) {
+    return usage("--freeze needs the process ids of this machine, not those of --proc-root");
+  }
+  const Result<std::chrono::nanoseconds> deadline = read_deadline(words.deadline, options.deadline);
+  if (!deadline) return deadline.error();
+  options.deadline = *deadline;
+  return Command{std::move(options)};
+}
+
+Result<Command> read_command(const std::string& verb, const Words& words) {
+  Result<CommonOptions> common = read_common(words);
+  if (!common) return common.error();
+  if (verb == "check") return read_check(words, *std::move(common));
+  if (verb == "capture") return read_capture(words, *std::move(common));
+  if (verb == "doctor") return Command{DoctorOptions{*std::move(common)}};
+  if (verb == "replay") return Command{ReplayOptions{*std::move(common), words.file}};
+  return Command{ExplainOptions{*std::move(common), words.ids}};
+}
+
+EarlyExit usage_exit(const std::string& verb, const std::string& what) {
+  const std::string name = verb.empty() ? "smaps-audit" : "smaps-audit " + verb;
+  return EarlyExit{name + ": " + what + "\nTry: " + name + " --help\n", kExitUsage};
+}
+
+std::string verb_of(const CLI::App& app) {
+  const std::vector<CLI::App*> verbs = app.get_subcommands();
+  return verbs.empty() ? "" : verbs.front()->get_name();
+}
+
+}  // namespace
+
+std::string_view tool_version() { return SMAPS_AUDIT_VERSION; }
+
+Command parse_command_line(int argc, const char* const* argv) {
+  Words words;
+  CLI::App app{"Audits what Linux says of a process's memory: is smaps telling the truth?",
+               "smaps-audit"};
+  app.footer(std::string{kMainFooter} + "\n" + kExitCodes);
+  app.set_version_flag("--version", "smaps-audit " + std::string{tool_version()});
+  add_check(app, words);
+  CLI::App& doctor = *app.add_subcommand("doctor", "What can be seen here, and what cannot");
+  add_output(doctor, words);
+  add_common(doctor, words, {"text", "json"});
+  add_capture(app, words);
+  CLI::App& replay = *app.add_subcommand("replay", "The same audit of a capture, offline");
+  replay.add_option("FILE", words.file, "The capture")->required();
+  add_output(replay, words);
+  add_common(replay, words, {"text", "json", "jsonl"});
+  CLI::App& explain = *app.add_subcommand(
+      "explain", "A defect, a check or a reason, in words (without ID: the list)");
+  explain.add_option("ID", words.ids, "K01, I3, maybe_pages ...");
+  add_output(explain, words);
+  add_common(explain, words, {});
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const std::vector<CLI::App*> verbs = app.get_subcommands();
+    return EarlyExit{verbs.empty() ? app.help() : verbs.front()->help(), kExitClean};
+  } catch (const CLI::CallForVersion& version) {
+    return EarlyExit{std::string{version.what()} + "\n", kExitClean};
+  } catch (const CLI::Error& error) {
+    return usage_exit(verb_of(app), error.what());
+  }
+  const std::string verb = verb_of(app);
+  if (verb.empty()) return usage_exit("", "no verb: check, doctor, capture, replay or explain");
+  Result<Command> command = read_command(verb, words);
+  if (!command) return usage_exit(verb, command.error().what);
+  return *std::move(command);
+}
+
+}  // namespace smaps_audit

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/doctor.h"
+
+#include <array>
+#include <ostream>
+#include <span>
+
+#include "cli/command_line.h"
+#include "cli/exit_code.h"
+#include "cli/render.h"
+
+namespace smaps_audit {
+namespace {
+
+struct Attempt {
+  bool works = false;
+  std::string detail;
+};
+
+// Opening is no proof: permissions of /proc files are asked again at each read.
+Attempt try_read(KernelView& view, const std::string& path) {
+  const Result<KernelFile> file = view.open(KernelRoot::proc, path);
+  if (!file) return {false, file.error().message()};
+  std::array<std::byte, 4096> buffer{};
+  const Result<std::size_t> got = view.read(*file, buffer);
+  if (!got) return {false, got.error().message()};
+  return {true, ""};
+}
+
+DoctorFeature foreign(KernelView& view, std::string id, std::string name, const std::string& path,
+                      std::string cost, std::string remedy) {
+  Attempt attempt = try_read(view, path);
+  return DoctorFeature{.id = std::move(id),
+                       .name = std::move(name),
+                       .works = attempt.works,
+                       .detail = std::move(attempt.detail),
+                       .cost = std::move(cost),
+                       .remedy = std::move(remedy)};
+}
+
+std::vector<DoctorFeature> kernel_features(const KernelCapabilities& found) {
+  return {
+      {"pagemap", "pagemap (own)", found.pagemap, "",
+       "there is no independent witness: nothing can be audited.", "CONFIG_PROC_PAGE_MONITOR"},
+      {"pagemap-scan", "PAGEMAP_SCAN", found.pagemap_scan, "",
+       "plain pagemap reads: slower on sparse mappings, zero pages are told apart by page frame "
+       "numbers only.",
+       "Linux 6.7"},
+      {"procmap-query", "PROCMAP_QUERY", found.procmap_query, "",
+       "maps is read along: a few more mappings stay uncovered where many come and go.",
+       "Linux 6.11"},
+      {"smaps-rollup", "smaps_rollup", found.smaps_rollup, "",
+       "one witness less (checks I3), and K03 cannot be there.", "Linux 4.14"},
+      {"numa-maps", "numa_maps", found.numa_maps, "",
+       "one witness less (check I6); without page frame numbers shared memory stays inconclusive.",
+       "CONFIG_NUMA"},
+      {"wchan", "wchan", found.wchan, "",
+       "no process is ever proven asleep: confirming takes 24 reads, not 3.",
+       "CONFIG_KALLSYMS, and CAP_SYS_PTRACE for other users' processes"},
+      {"pfn", "page frame numbers", found.pfn_visible, "",
+       "memory shared by fork or KSM, and swapped pages, are \"maybe\": inconclusive where that is "
+       "2 MiB or more (before Linux 6.7).",
+       "CAP_SYS_ADMIN"},
+      {"kpageflags", "kpageflags", found.kpageflags, "",
+       "poisoned and zero pages cannot be looked up.", "CAP_DAC_READ_SEARCH or root"},
+      {"kpagecount", "kpagecount", found.kpagecount, "",
+       "the true Pss of shared memory stays unknown.", "CAP_DAC_READ_SEARCH or root"},
+      {"huge-zero", "huge zero page is marked",
+       !found.pagemap_scan ? std::nullopt : std::optional{found.scan_flags_huge_zero}, "",
+       "a huge page may be the huge zero page (K12), so that it is \"maybe\".",
+       "Linux 6.12.36 or 6.16"},
+      {"exact-counters", "VmRSS counted exactly", found.rss_counters == RssCounterError::exact, "",
+       "VmRSS may be off by a bound, and only a difference beyond it speaks.", "Linux 6.16"},
+  };
+}
+
+std::vector<PrivilegeLevel> levels_of(const std::vector<DoctorFeature>& features) {
+  const auto works = [&](std::string_view id) -> std::optional<bool> {
+    for (const DoctorFeature& feature : features) {
+      if (feature.id == id) return feature.works;
+    }
+    return std::nullopt;
+  };
+  return {
+      {"own processes", "Audits of the processes of this user.", works("pagemap")},
+      {"+ CAP_SYS_PTRACE", "smaps, smaps_rollup, numa_maps and wchan of other users' processes.",
+       works("foreign-smaps")},
+      {"+ CAP_DAC_READ_SEARCH",
+       "pagemap of other users' processes: the independent witness. Audits of everyone.",
+       works("foreign-pagemap")},
+      {"+ CAP_SYS_ADMIN",
+       "Page frame numbers: shared and swapped memory becomes conclusive, truth intervals narrow.",
+       works("pfn")},
+  };
+}
+
+}  // namespace
+
+DoctorReport examine(KernelView& view, const HostInfo& host,
+                     const KernelCapabilities& capabilities) {
+  DoctorReport report;
+  report.tool_version = tool_version();
+  report.host = host;
+  report.features = kernel_features(capabilities);
+  const std::string privilege = "CAP_SYS_PTRACE (or root)";
+  report.features.push_back(foreign(view, "foreign-smaps", "smaps of pid 1", "1/smaps",
+                                    "only processes of this user are audited, the rest is denied.",
+                                    privilege));
+  report.features.push_back(foreign(view, "foreign-rollup", "smaps_rollup of pid 1",
+                                    "1/smaps_rollup", "as above.", privilege));
+  report.features.push_back(foreign(view, "foreign-numa-maps", "numa_maps of pid 1", "1/numa_maps",
+                                    "as above.", privilege));
+  report.features.push_back(foreign(view, "foreign-pagemap", "pagemap of pid 1", "1/pagemap",
+                                    "other users' processes have no independent witness.",
+                                    "CAP_DAC_READ_SEARCH beside CAP_SYS_PTRACE (or root)"));
+  report.levels = levels_of(report.features);
+  return report;
+}
+
+int run_doctor(const DoctorOptions& options, CliEnvironment& environment) {
+  Result<Output> output = Output::open(options.common.output, environment.out);
+  if (!output) return complain(environment, output.error(), kExitCannotRun);
+  const std::unique_ptr<KernelView> view =
+      environment.open_view(options.common.proc_root, options.common.sys_root);
+  const Result<HostInfo> host = environment.host(*view);
+  if (!host) return complain(environment, host.error(), kExitCannotRun);
+  const Result<KernelCapabilities> capabilities =
+      environment.capabilities(*view, host->pages, options.common.without);
+  if (!capabilities) return complain(environment, capabilities.error(), kExitCannotRun);
+  const DoctorReport report = examine(*view, *host, *capabilities);
+  if (options.common.format == Format::json) {
+    write_doctor_json(output->stream(), report);
+  } else {
+    write_doctor_text(output->stream(), report, style_for(environment, options.common, *output));
+  }
+  return finish_output(*output, environment, capabilities->pagemap ? kExitClean : kExitCannotRun);
+}
+
+}  // namespace smaps_audit

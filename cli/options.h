@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "collect/kernel_capabilities.h"
+
+namespace smaps_audit {
+
+enum class Format : std::uint8_t { text, json, jsonl };
+
+/// What every verb takes.
+struct CommonOptions {
+  Format format = Format::text;
+  std::optional<std::string> output;  ///< nullopt: stdout
+  std::optional<std::string> proc_root;
+  std::optional<std::string> sys_root;
+  bool no_colour = false;
+  bool quiet = false;
+  bool verbose = false;
+  ForcedFallbacks without;
+};
+
+/// Which processes. PIDs are added to what the others select; the others narrow one another, and
+/// each of their lists is an "or".
+struct Selection {
+  bool all = false;
+  std::vector<int> pids;
+  std::vector<std::string> comms;
+  std::vector<std::string> cgroups;
+  std::vector<std::uint32_t> users;
+
+  [[nodiscard]] bool has_filter() const {
+    return !comms.empty() || !cgroups.empty() || !users.empty();
+  }
+  [[nodiscard]] bool is_empty() const { return !all && pids.empty() && !has_filter(); }
+};
+
+struct CheckOptions {
+  CommonOptions common;
+  Selection selection;
+  double min_coverage = 0.95;
+  bool freeze = false;
+  bool confirm = true;
+  std::chrono::nanoseconds deadline{std::chrono::seconds(60)};
+};
+
+struct DoctorOptions {
+  CommonOptions common;
+};
+
+struct CaptureOptions {
+  CommonOptions common;
+  int pid = 0;
+  std::string file;
+  bool freeze = false;
+  std::chrono::nanoseconds deadline{std::chrono::seconds(600)};
+};
+
+struct ReplayOptions {
+  CommonOptions common;
+  std::string file;
+};
+
+struct ExplainOptions {
+  CommonOptions common;
+  std::vector<std::string> ids;  ///< empty: the list of all
+};
+
+/// Words to print, and how to exit: --help, --version, or a command line that makes no sense.
+struct EarlyExit {
+  std::string text;
+  int exit_code = 0;
+};
+
+using Command = std::variant<EarlyExit, CheckOptions, DoctorOptions, CaptureOptions, ReplayOptions,
+                             ExplainOptions>;
+
+}  // namespace smaps_audit
