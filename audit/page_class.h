@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/interval.h"
+#include "base/page_geometry.h"
+#include "base/range_set.h"
+#include "collect/kernel_capabilities.h"
+#include "collect/page_pass.h"
+#include "parsers/smaps.h"
+
+namespace smaps_audit {
+
+/// What of a VMA decides how its pages are classed (docs/method.md §4). Two VMAs with equal traits and
+/// equal pages are judged alike.
+struct VmaTraits {
+  bool compared = true;      ///< false: hugetlb, pfnmap, [vsyscall], [vvar*] say nothing comparable
+  bool pfnmap = false;
+  bool has_file = false;
+  bool mixedmap = false;
+  bool vdso = false;         ///< numa_maps leaves its reserved pages out
+  bool accessible = true;    ///< some of r, w, x: decides mprotect or hint, as the kernel does
+  bool userfault = false;
+  bool no_huge_page = false;
+  bool anonymous_private = false;
+};
+VmaTraits traits_of(const SmapsRecord& record);
+
+/// The pages of one VMA in one pass: `sure` are counted by any correct walk, `possible` are those plus
+/// the ones of which the pass can't tell. Page numbers.
+struct PageSets {
+  RangeSet sure;
+  RangeSet possible;
+};
+PageSets classify(const PagePass& pass, Range vma_bytes, const VmaTraits& traits,
+                  const PageGeometry& pages);
+
+/// [L, U] in bytes of one VMA between two passes: sure in both, possible in either.
+Interval resident_between(const PagePass& before, const PagePass& after, Range vma_bytes,
+                          const VmaTraits& traits, const PageGeometry& pages);
+
+/// Pages that one fault which maps by PTEs may bring into this VMA: k of docs/method.md §4.
+std::uint64_t pages_per_fault(const VmaTraits& traits, Range vma_bytes,
+                              const KernelCapabilities& capabilities, const PageGeometry& pages);
+
+/// Whole, aligned PMD ranges inside the VMA, as page numbers; empty if there is none.
+Range aligned_pmd_pages(Range vma_bytes, const PageGeometry& pages);
+
+/// How many aligned PMD ranges of the VMA are wholly in `present` (page numbers).
+std::uint64_t full_pmd_blocks(const RangeSet& present, Range vma_bytes, const PageGeometry& pages);
+
+}  // namespace smaps_audit

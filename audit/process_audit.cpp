@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// The judging half of ProcessAudit: what of the series becomes a finding (docs/method.md §10).
+#include "audit/process_audit.h"
+
+#include <algorithm>
+
+#include "audit/blame.h"
+#include "collect/sampler.h"
+#include "config/known_defects.h"
+
+namespace smaps_audit {
+namespace {
+
+constexpr std::uint64_t kOpenBytesThatMatter = 2u << 20;
+
+bool same_kind(const Finding& a, const Finding& b) {
+  return a.check == b.check && a.interface == b.interface && a.field == b.field &&
+         a.direction == b.direction && a.defect == b.defect && a.cause == b.cause &&
+         a.against == b.against;
+}
+
+void keep_largest_vmas(Finding& finding) {
+  std::stable_sort(
+      finding.vmas.begin(), finding.vmas.end(),
+      [](const FindingVma& a, const FindingVma& b) { return a.error_bytes > b.error_bytes; });
+  if (finding.vmas.size() > kMaxListedVmas) finding.vmas.resize(kMaxListedVmas);
+}
+
+bool is_note(const Finding& finding) {
+  const KnownDefect* defect = finding.defect ? find_known_defect(*finding.defect) : nullptr;
+  return defect != nullptr && defect->defect_class == DefectClass::note;
+}
+
+}  // namespace
+
+void ProcessAudit::open(std::uint64_t bytes, std::string_view reason) {
+  if (bytes != 0) open_bytes_[reason] += bytes;
+}
+
+unsigned ProcessAudit::required_steps() const { return asleep_ ? kStepsAsleep : kStepsAwake; }
+
+/// A VMA that no series could be finished on. What it may hold is bounded by its page tables where it
+/// is anonymous: every table page maps one PMD's range.
+void ProcessAudit::give_up(const VmaWatch& watch, std::string_view reason) {
+  open(watch.range().length(), reason);
+}
+
+void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
+  Finding finding{.check = std::string{blame.check},
+                  .direction = blame.direction,
+                  .field = std::string{blame.field},
+                  .interface = blame.interface,
+                  .against = blame.against,
+                  .reported_bytes = blame.reported,
+                  .expected = blame.expected,
+                  .error_bytes = blame.error,
+                  .exact = blame.exact,
+                  .brackets = watch.steps(),
+                  .basis = asleep_ ? Basis::asleep : Basis::series,
+                  .defect = blame.defect,
+                  .cause = blame.cause,
+                  .vmas_total = 1,
+                  .vmas = {{watch.range().first, watch.range().last, watch.name(), blame.error}}};
+  if (finding.check == "I2") finding.basis = Basis::same_record;
+  if (options_.frozen && asleep_) finding.basis = Basis::frozen;
+  if (blame.interface == Interface::smaps && blame.field == "Rss" &&
+      blame.direction == Direction::deficit && !blame.against) {
+    smaps_missing_ += {blame.error, blame.expected.high - watch.smaps_rss().smallest};
+    smaps_exact_ = smaps_exact_ && blame.exact;
+  }
+  const auto same = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& earlier) {
+    return same_kind(earlier, finding);
+  });
+  if (same == findings_.end()) {
+    findings_.push_back(std::move(finding));
+    return;
+  }
+  same->reported_bytes += finding.reported_bytes;
+  same->expected += finding.expected;
+  same->error_bytes += finding.error_bytes;
+  same->exact = same->exact && finding.exact;
+  same->brackets = std::min(same->brackets, finding.brackets);
+  same->vmas_total += 1;
+  same->vmas.push_back(std::move(finding.vmas.front()));
+}
+
+void ProcessAudit::conclude_watches() {
+  const bool numa_settled = steps_ >= (asleep_ ? kStepsNumaMaps : kStepsAwake);
+  for (const VmaWatch& watch : watches_) {
+    const auto suspect = std::lower_bound(
+        suspects_.begin(), suspects_.end(), watch.range().first,
+        [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
+    const bool suspected = suspect != suspects_.end() && suspect->range.first == watch.range().first;
+    if (!watch.present() || watch.steps() == 0) {
+      if (suspected) give_up(watch, watch.resolve_coverage() ? "coverage" : "unstable");
+      continue;
+    }
+    const Interval walk = watch.walk().bytes(pages_);
+    if (suspected && watch.resolve_coverage()) {
+      resolved_ += walk;
+      open(walk.width(), "maybe_pages");
+    } else if (suspected && !watch.contradictions(pages_).any()) {
+      open(suspect->expected.width(), "maybe_pages");
+    }
+    if (!watch.contradictions(pages_).any()) continue;
+    if (watch.steps() < required_steps() && !watch.contradictions(pages_).identity) {
+      give_up(watch, "series");
+    } else if (const auto culprit = blame(watch, asleep_, numa_settled, pages_)) {
+      add_blame(watch, *culprit);
+    }
+  }
+}
+
+void ProcessAudit::conclude_totals() {
+  if (!plan_.whole_mm || steps_ < required_steps()) return;
+  const auto smaps = std::find_if(findings_.begin(), findings_.end(), [](const Finding& finding) {
+    return finding.interface == Interface::smaps && finding.field == "Rss" &&
+           finding.direction == Direction::deficit && !finding.against;
+  });
+  std::optional<Finding> smaps_finding;
+  if (smaps != findings_.end()) smaps_finding = *smaps;
+  for (Finding finding :
+       totals_.findings(asleep_, smaps_missing_, smaps_exact_, smaps_finding, counter_slack())) {
+    if (finding.basis != Basis::same_record) finding.basis = asleep_ ? Basis::asleep : Basis::series;
+    if (options_.frozen && finding.basis == Basis::asleep) finding.basis = Basis::frozen;
+    findings_.push_back(std::move(finding));
+  }
+}
+
+/// For the negative control only: what the screen alone would have said.
+void ProcessAudit::conclude_unconfirmed() {
+  for (const Suspect& suspect : suspects_) {
+    if (suspect.uncovered) {
+      open(suspect.range.length(), "coverage");
+      continue;
+    }
+    const bool deficit = suspect.reported < suspect.expected.low;
+    findings_.push_back({.check = "I7",
+                         .direction = deficit ? Direction::deficit : Direction::excess,
+                         .field = "Rss",
+                         .interface = Interface::smaps,
+                         .against = {},
+                         .reported_bytes = suspect.reported,
+                         .expected = suspect.expected,
+                         .error_bytes = deficit ? suspect.expected.low - suspect.reported
+                                                : suspect.reported - suspect.expected.high,
+                         .exact = false,
+                         .brackets = 1,
+                         .defect = {},
+                         .cause = {},
+                         .vmas_total = 1,
+                         .vmas = {{suspect.range.first, suspect.range.last, suspect.name, 0}}});
+  }
+}
+
+void ProcessAudit::set_verdict(ProcessReport& report) const {
+  std::uint64_t most = 0;
+  for (const auto& [reason, bytes] : open_bytes_) {
+    report.open_bytes += bytes;
+    if (bytes > most) {
+      most = bytes;
+      report.reason = reason;
+    }
+  }
+  if (!report.findings.empty()) {
+    report.verdict = Verdict::finding;
+    report.reason.clear();
+  } else if (report.open_bytes >= kOpenBytesThatMatter) {
+    report.verdict = Verdict::inconclusive;
+  } else {
+    report.verdict = Verdict::consistent;
+    report.reason.clear();
+  }
+}
+
+void ProcessAudit::conclude(ProcessReport& report) {
+  if (options_.confirm) {
+    conclude_watches();
+    conclude_totals();
+  } else {
+    conclude_unconfirmed();
+  }
+  for (Finding& finding : findings_) {
+    keep_largest_vmas(finding);
+    (is_note(finding) ? report.notes : report.findings).push_back(std::move(finding));
+  }
+  report.reported = {.rss_bytes = sums_.get(SmapsField::rss),
+                     .pss_bytes = sums_.get(SmapsField::pss),
+                     .anon_huge_bytes = sums_.get(SmapsField::anon_huge_pages),
+                     .status_rss_bytes = {},
+                     .rollup_rss_bytes = {},
+                     .numa_maps_bytes = {}};
+  if (end_.status_after) report.reported.status_rss_bytes = end_.status_after->vm_rss;
+  if (rollup_) report.reported.rollup_rss_bytes = rollup_->bytes(SmapsField::rss);
+  if (numa_read_) report.reported.numa_maps_bytes = numa_bytes_;
+  report.truth = TrueMemory{.rss = truth(), .pss = {}, .by_scan = capabilities_.pagemap_scan};
+  report.audited_bytes = audited_bytes_;
+  report.vmas = sums_.vmas;
+  report.brackets = chunks_;
+  report.worst_suspect_steps = longest_suspicion_;
+  report.unknown_fields = unknown_fields_;
+  set_verdict(report);
+}
+
+}  // namespace smaps_audit

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audit/totals_watch.h"
+#include "audit/verdict.h"
+#include "audit/vma_watch.h"
+#include "base/page_geometry.h"
+#include "collect/kernel_capabilities.h"
+#include "collect/sample_sink.h"
+
+namespace smaps_audit {
+
+struct ProcessAuditOptions {
+  bool full_series = false;
+  bool confirm = true;
+  bool frozen = false;
+};
+
+/// Folds the samples of one process into a verdict (docs/method.md §3–§10): the screen finds suspects,
+/// the series confirms them or lets them go. Does no I/O. Its memory grows with the suspects, not with
+/// the VMAs, unless a total of the process is suspect or `full_series` is set.
+class ProcessAudit final : public SampleSink {
+ public:
+  ProcessAudit(const KernelCapabilities& capabilities, const PageGeometry& pages,
+               const ProcessAuditOptions& options);
+
+  void on_chunk(const Chunk& chunk) override;
+  void on_numa(const NumaMapsText& text) override;
+  void on_rollup(const SmapsRecord& rollup) override;
+  void on_sweep_end(const SweepEnd& end) override;
+  SeriesPlan plan_series() override;
+  void on_listing(const SmapsText& text) override;
+  std::span<const Range> watched_ranges() override;
+  void on_pass(const PagePass& pass, const PagePass* plain) override;
+  void on_series_smaps(const SmapsText& text) override;
+  void on_series_numa(const NumaMapsText& text) override;
+  void on_series_rollup(const SmapsRecord& rollup) override;
+  void on_series_status(const StatusNumbers& status, const ProcStatm& statm) override;
+  StepDecision on_step(unsigned step, const std::optional<Stillness>& still) override;
+
+  /// Fills in everything that was learnt; to be called once, after the last sample.
+  void conclude(ProcessReport& report);
+
+  /// A page inside an audited VMA, for the identity check after the last read.
+  [[nodiscard]] std::optional<std::uint64_t> known_page() const { return known_page_; }
+
+ private:
+  struct Suspect {
+    Range range;
+    VmaTraits traits;
+    bool uncovered = false;
+    std::uint64_t reported = 0;  ///< Rss of the screen
+    Interval expected;           ///< [L, U] of the screen
+    std::string name;
+  };
+
+  void screen(const SmapsRecord& record, const Chunk& chunk);
+  void add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
+                   Interval expected);
+  [[nodiscard]] bool totals_suspect() const;
+  [[nodiscard]] bool fields_suspect() const;
+  [[nodiscard]] Interval truth() const;
+  [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
+  [[nodiscard]] Interval walk_sum() const;
+  [[nodiscard]] bool watches_alive(bool& numa_alone) const;
+  [[nodiscard]] std::uint64_t counter_slack() const;
+  [[nodiscard]] unsigned required_steps() const;
+  void settle_geometry();
+  void give_up(const VmaWatch& watch, std::string_view reason);
+  void conclude_watches();
+  void conclude_totals();
+  void conclude_unconfirmed();
+  void add_blame(const VmaWatch& watch, const struct Blame& blame);
+  void open(std::uint64_t bytes, std::string_view reason);
+  void set_verdict(ProcessReport& report) const;
+
+  const KernelCapabilities& capabilities_;
+  PageGeometry pages_;
+  ProcessAuditOptions options_;
+
+  // The screen.
+  SmapsSums sums_;
+  Interval resident_;               ///< Σ[L, U] of covered, compared VMAs
+  Interval vdso_resident_;          ///< the part of it that numa_maps leaves out
+  Interval userfault_resident_;     ///< the part of it in userfaultfd VMAs, beside their Size
+  std::uint64_t userfault_size_ = 0;
+  std::uint64_t compared_size_ = 0;
+  std::uint64_t faults_ = 0;
+  std::uint64_t chunks_ = 0;
+  std::uint64_t largest_fault_pages_ = 1;
+  bool holds_pmd_ranges_ = false;
+  std::uint64_t numa_bytes_ = 0;
+  std::uint64_t numa_anon_bytes_ = 0;
+  bool numa_read_ = false;
+  std::uint64_t unknown_fields_ = 0;
+  std::uint64_t audited_bytes_ = 0;
+  std::optional<SmapsValues> rollup_;
+  bool rollup_identity_broken_ = false;
+  SweepEnd end_;
+  std::vector<Suspect> suspects_;
+  std::optional<std::uint64_t> known_page_;
+
+  // The series.
+  SeriesPlan plan_;
+  std::vector<VmaWatch> watches_;  ///< ascending
+  std::vector<Range> ranges_;
+  std::map<std::uint64_t, Range> moved_;  ///< start of a watch → bounds that were there instead
+  SmapsSums step_sums_;
+  std::uint64_t unknown_vma_bytes_ = 0;   ///< of VMAs that no watch covers, in this read
+  std::uint64_t largest_unknown_vma_bytes_ = 0;
+  TotalsWatch totals_;
+  unsigned steps_ = 0;
+  bool asleep_ = false;
+  bool sleep_asked_ = false;
+
+  // The outcome.
+  std::map<std::string_view, std::uint64_t> open_bytes_;  ///< reason → bytes that could hide an error
+  Interval resolved_;  ///< [L*, U*] of VMAs that only the series covered
+  std::vector<Finding> findings_;
+  Interval smaps_missing_;
+  bool smaps_exact_ = true;
+  unsigned longest_suspicion_ = 0;
+};
+
+}  // namespace smaps_audit

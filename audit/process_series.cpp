@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// The confirming half of ProcessAudit: the running series (docs/method.md §6).
+#include <algorithm>
+
+#include "audit/process_audit.h"
+#include "collect/sampler.h"
+
+namespace smaps_audit {
+namespace {
+
+constexpr unsigned kMostRestarts = 3;
+
+}  // namespace
+
+SeriesPlan ProcessAudit::plan_series() {
+  const bool totals = totals_suspect();
+  plan_ = {.wanted = options_.confirm && (options_.full_series || totals || !suspects_.empty()),
+           .whole_mm = options_.full_series || totals,
+           .full = options_.full_series};
+  if (!plan_.wanted || plan_.whole_mm) return plan_;
+  for (const Suspect& suspect : suspects_) {
+    watches_.emplace_back(suspect.range, suspect.traits, suspect.uncovered);
+  }
+  return plan_;
+}
+
+void ProcessAudit::on_listing(const SmapsText& text) {
+  for (const SmapsRecord& record : text.records) {
+    const VmaTraits traits = traits_of(record);
+    if (!traits.compared) continue;
+    const Range range{record.header.start, record.header.end};
+    if (!capabilities_.pagemap_scan && range.length() > kPlainAddressBudgetBytes) continue;
+    const auto suspect = std::lower_bound(
+        suspects_.begin(), suspects_.end(), range.first,
+        [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
+    const bool uncovered =
+        suspect != suspects_.end() && suspect->range == range && suspect->uncovered;
+    watches_.emplace_back(range, traits, uncovered);
+  }
+}
+
+std::span<const Range> ProcessAudit::watched_ranges() {
+  ranges_.clear();
+  for (const VmaWatch& watch : watches_) {
+    if (watch.present()) ranges_.push_back(watch.range());
+  }
+  return ranges_;
+}
+
+void ProcessAudit::on_pass(const PagePass& pass, const PagePass* plain) {
+  for (VmaWatch& watch : watches_) watch.on_pass(pass, plain, pages_);
+  if (plan_.whole_mm) totals_.on_walk(walk_sum());
+}
+
+Interval ProcessAudit::walk_sum() const {
+  Interval sum;
+  for (const VmaWatch& watch : watches_) {
+    const Interval bytes = watch.walk().bytes(pages_);
+    sum += Interval{watch.present() ? bytes.low : 0, bytes.high};
+  }
+  sum.high += largest_unknown_vma_bytes_;
+  return sum;
+}
+
+VmaWatch* ProcessAudit::find_watch(std::uint64_t start) {
+  const auto found = std::lower_bound(
+      watches_.begin(), watches_.end(), start,
+      [](const VmaWatch& watch, std::uint64_t at) { return watch.range().first < at; });
+  return found != watches_.end() && found->range().first == start ? &*found : nullptr;
+}
+
+void ProcessAudit::on_series_smaps(const SmapsText& text) {
+  for (const SmapsRecord& record : text.records) {
+    const VmaTraits traits = traits_of(record);
+    step_sums_.add(record, traits);
+    if (!traits.compared) continue;
+    VmaWatch* watch = find_watch(record.header.start);
+    if (watch == nullptr) {
+      unknown_vma_bytes_ += record.header.size_bytes();
+      continue;
+    }
+    watch->on_record(record);
+    if (watch->range().last != record.header.end) {
+      moved_[record.header.start] = {record.header.start, record.header.end};
+      unknown_vma_bytes_ += record.header.size_bytes();
+    }
+  }
+}
+
+void ProcessAudit::on_series_numa(const NumaMapsText& text) {
+  for (const NumaMapsRecord& record : text.records) {
+    if (VmaWatch* watch = find_watch(record.start)) watch->on_numa(record, pages_);
+  }
+}
+
+void ProcessAudit::on_series_rollup(const SmapsRecord& rollup) { totals_.on_rollup(rollup); }
+
+void ProcessAudit::on_series_status(const StatusNumbers& status, const ProcStatm& statm) {
+  if (!plan_.whole_mm) return;
+  totals_.on_smaps(step_sums_);
+  totals_.on_status(status, statm, pages_);
+}
+
+/// VMAs that were not there with the same borders start again, three times at most.
+void ProcessAudit::settle_geometry() {
+  largest_unknown_vma_bytes_ = std::max(largest_unknown_vma_bytes_, unknown_vma_bytes_);
+  for (VmaWatch& watch : watches_) {
+    if (!watch.present() || watch.end_step()) continue;
+    const auto moved = moved_.find(watch.range().first);
+    if (moved != moved_.end() && watch.restarts() < kMostRestarts) {
+      const Range bounds = moved->second;
+      const auto next = std::next(watches_.begin(), &watch - watches_.data() + 1);
+      const bool room = next == watches_.end() || bounds.last <= next->range().first;
+      if (room) watch.restart(bounds);
+    }
+  }
+  moved_.clear();
+  unknown_vma_bytes_ = 0;
+  step_sums_ = {};
+}
+
+bool ProcessAudit::watches_alive(bool& numa_alone) const {
+  bool alive = false;
+  numa_alone = false;
+  for (const VmaWatch& watch : watches_) {
+    if (!watch.present()) continue;
+    const Contradictions found = watch.contradictions(pages_);
+    const bool restarted = watch.restarts() != 0 && watch.steps() == 0;
+    if (found.any() || restarted || (watch.resolve_coverage() && watch.steps() == 0)) alive = true;
+    if (found.any() && !found.any_without_numa()) numa_alone = true;
+    if (restarted) numa_alone = true;
+  }
+  return alive;
+}
+
+StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>& still) {
+  settle_geometry();
+  if (plan_.whole_mm) totals_.on_walk(walk_sum());
+  steps_ = step;
+  if (still) {
+    asleep_ = still->asleep;
+    sleep_asked_ = true;
+  }
+  bool numa_alone = false;
+  const bool maybe_asleep = !sleep_asked_ || asleep_;
+  const bool watch_alive = watches_alive(numa_alone);
+  const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
+  if (watch_alive || totals_alive) longest_suspicion_ = step;
+
+  if (plan_.full) {
+    const bool slept_enough = still && asleep_ && step >= kStepsNumaMaps;
+    return slept_enough || step >= kStepsAwake ? StepDecision::done : StepDecision::go_on;
+  }
+  if (!watch_alive && !totals_alive) return StepDecision::done;
+  if (!still) return StepDecision::go_on;
+  if (asleep_) {
+    return numa_alone && step < kStepsNumaMaps ? StepDecision::go_on : StepDecision::done;
+  }
+  const bool late_starters = std::any_of(watches_.begin(), watches_.end(), [&](const VmaWatch& w) {
+    return w.present() && w.steps() < kStepsAwake && w.contradictions(pages_).any();
+  });
+  const bool enough = step >= kStepsAwake && !late_starters;
+  return enough || step >= (kMostRestarts + 1) * kStepsAwake ? StepDecision::done
+                                                             : StepDecision::go_on;
+}
+
+}  // namespace smaps_audit

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/vma_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace smaps_audit {
+namespace {
+
+Contradiction compare(const Extremes& said, Interval expected) {
+  if (!said.seen()) return Contradiction::none;
+  if (said.largest < expected.low) return Contradiction::deficit;
+  if (said.smallest > expected.high) return Contradiction::excess;
+  return Contradiction::none;
+}
+
+}  // namespace
+
+void PageEvidence::add(PageSets sets) {
+  if (passes_++ == 0) {
+    in_all_ = std::move(sets.sure);
+    in_any_ = std::move(sets.possible);
+    return;
+  }
+  in_all_ = intersection(in_all_, sets.sure);
+  in_any_ = union_of(in_any_, sets.possible);
+}
+
+bool Contradictions::any_without_numa() const {
+  return smaps_walk != Contradiction::none || walk_plain != Contradiction::none ||
+         smaps_plain != Contradiction::none || identity;
+}
+
+bool Contradictions::any() const {
+  return any_without_numa() || numa_walk != Contradiction::none ||
+         smaps_numa != Contradiction::none || numa_plain != Contradiction::none;
+}
+
+void VmaWatch::on_pass(const PagePass& pass, const PagePass* plain, const PageGeometry& pages) {
+  if (!present_) return;
+  walk_.add(classify(pass, range_, traits_, pages));
+  if (plain != nullptr) plain_.add(classify(*plain, range_, traits_, pages));
+}
+
+void VmaWatch::on_record(const SmapsRecord& record) {
+  if (record.header.start != range_.first || record.header.end != range_.last) return;
+  const auto rss = record.values.bytes(SmapsField::rss);
+  if (!rss) return;
+  seen_ = true;
+  smaps_rss_.add(*rss);
+  if (auto broken = broken_identity(record)) {
+    identity_ = broken;
+    ++identity_breaks_;
+  }
+  if (name_.empty()) name_ = std::string{record.header.name};
+}
+
+/// Lines of numa_maps that are no witness: hugetlb counts in other units, the [vdso] page is reserved
+/// and left out, and of a device's memory (DAX) only the anonymous pages are told.
+void VmaWatch::on_numa(const NumaMapsRecord& record, const PageGeometry& pages) {
+  if (record.start != range_.first) return;
+  const bool only_anonymous = record.total_pages == record.anon_pages.value_or(0);
+  if (record.huge || traits_.vdso || (traits_.has_file && only_anonymous)) numa_comparable_ = false;
+  if (numa_comparable_) numa_.add(pages.bytes(record.total_pages));
+}
+
+bool VmaWatch::end_step() {
+  const bool was_there = std::exchange(seen_, false);
+  if (was_there) ++steps_;
+  present_ = was_there;
+  return was_there;
+}
+
+void VmaWatch::restart(Range bytes) {
+  *this = [&] {
+    VmaWatch again{bytes, traits_, resolve_coverage_};
+    again.restarts_ = restarts_ + 1;
+    return again;
+  }();
+}
+
+Contradictions VmaWatch::contradictions(const PageGeometry& pages) const {
+  Contradictions found;
+  if (steps_ == 0) return found;
+  found.identity = identity_breaks_ == steps_;
+  const Interval walk = walk_.bytes(pages);
+  found.smaps_walk = compare(smaps_rss_, walk);
+  if (plain_.seen()) {
+    found.smaps_plain = compare(smaps_rss_, plain_.bytes(pages));
+    if (difference(walk_.in_all(), plain_.in_any()).count() != 0) {
+      found.walk_plain = Contradiction::excess;
+    } else if (difference(plain_.in_all(), walk_.in_any()).count() != 0) {
+      found.walk_plain = Contradiction::deficit;
+    }
+  }
+  if (!numa_comparable_ || numa_.reads < steps_) return found;
+  found.numa_walk = compare(numa_, walk);
+  if (plain_.seen()) found.numa_plain = compare(numa_, plain_.bytes(pages));
+  // Entries without a page (migration, device, poison) are in Rss and not in numa_maps.
+  const std::uint64_t entries = walk.high - walk.low;
+  if (smaps_rss_.largest < numa_.smallest) found.smaps_numa = Contradiction::deficit;
+  if (smaps_rss_.smallest > numa_.largest + entries) found.smaps_numa = Contradiction::excess;
+  return found;
+}
+
+}  // namespace smaps_audit

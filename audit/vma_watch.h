@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "audit/identities.h"
+#include "audit/page_class.h"
+#include "parsers/numa_maps.h"
+
+namespace smaps_audit {
+
+/// The smallest and the largest value that a witness ever showed. Bytes.
+struct Extremes {
+  std::uint64_t smallest = UINT64_MAX;
+  std::uint64_t largest = 0;
+  std::uint64_t reads = 0;
+
+  void add(std::uint64_t value) {
+    smallest = value < smallest ? value : smallest;
+    largest = value > largest ? value : largest;
+    ++reads;
+  }
+  [[nodiscard]] bool seen() const { return reads != 0; }
+};
+
+/// What the page passes of a series agree on. L* = in all, U* = in any (docs/method.md §6).
+class PageEvidence {
+ public:
+  void add(PageSets sets);
+  [[nodiscard]] bool seen() const { return passes_ != 0; }
+  [[nodiscard]] const RangeSet& in_all() const { return in_all_; }
+  [[nodiscard]] const RangeSet& in_any() const { return in_any_; }
+  [[nodiscard]] Interval bytes(const PageGeometry& pages) const {
+    return {pages.bytes(in_all_.count()), pages.bytes(in_any_.count())};
+  }
+
+ private:
+  RangeSet in_all_;
+  RangeSet in_any_;
+  std::uint64_t passes_ = 0;
+};
+
+/// Which witnesses of one VMA contradict each other after all reads so far.
+enum class Contradiction : std::uint8_t { none, deficit, excess };
+struct Contradictions {
+  Contradiction smaps_walk = Contradiction::none;   ///< smaps against the walk (I7)
+  Contradiction numa_walk = Contradiction::none;    ///< numa_maps against the walk (I6, I7)
+  Contradiction smaps_numa = Contradiction::none;   ///< smaps against numa_maps (I6)
+  Contradiction walk_plain = Contradiction::none;   ///< PAGEMAP_SCAN against plain reads (I12)
+  Contradiction smaps_plain = Contradiction::none;  ///< smaps against the plain reads
+  Contradiction numa_plain = Contradiction::none;
+  bool identity = false;  ///< the record contradicts itself in every read (I2)
+
+  [[nodiscard]] bool any() const;
+  [[nodiscard]] bool any_without_numa() const;
+};
+
+/// One VMA under a running series: every read must say the same for a contradiction to live.
+class VmaWatch {
+ public:
+  VmaWatch(Range bytes, const VmaTraits& traits, bool resolve_coverage)
+      : range_(bytes), traits_(traits), resolve_coverage_(resolve_coverage) {}
+
+  void on_pass(const PagePass& pass, const PagePass* plain, const PageGeometry& pages);
+  void on_record(const SmapsRecord& record);
+  void on_numa(const NumaMapsRecord& record, const PageGeometry& pages);
+  /// The end of one step: false if the VMA was not there with the same bounds in this read.
+  bool end_step();
+  /// Forgets all evidence: the VMA is another one now (docs/method.md §6, at most 3 times).
+  void restart(Range bytes);
+
+  [[nodiscard]] Contradictions contradictions(const PageGeometry& pages) const;
+
+  [[nodiscard]] Range range() const { return range_; }
+  [[nodiscard]] const VmaTraits& traits() const { return traits_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const PageEvidence& walk() const { return walk_; }
+  [[nodiscard]] const PageEvidence& plain() const { return plain_; }
+  [[nodiscard]] const Extremes& smaps_rss() const { return smaps_rss_; }
+  [[nodiscard]] const Extremes& numa() const { return numa_; }
+  [[nodiscard]] const std::optional<BrokenIdentity>& identity() const { return identity_; }
+  [[nodiscard]] unsigned steps() const { return steps_; }
+  [[nodiscard]] unsigned restarts() const { return restarts_; }
+  [[nodiscard]] bool present() const { return present_; }
+  [[nodiscard]] bool resolve_coverage() const { return resolve_coverage_; }
+
+ private:
+  Range range_;
+  VmaTraits traits_;
+  bool resolve_coverage_;  ///< not a suspect: the screen had not covered it
+  std::string name_;
+  PageEvidence walk_;
+  PageEvidence plain_;
+  Extremes smaps_rss_;
+  Extremes numa_;
+  std::optional<BrokenIdentity> identity_;
+  unsigned identity_breaks_ = 0;
+  unsigned steps_ = 0;
+  unsigned restarts_ = 0;
+  bool seen_ = false;
+  bool numa_comparable_ = true;
+  bool present_ = true;
+};
+
+}  // namespace smaps_audit

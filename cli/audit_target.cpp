@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/audit_target.h"
+
+#include "audit/process_audit.h"
+#include "collect/sampler.h"
+#include "collect/target.h"
+
+namespace smaps_audit {
+namespace {
+
+void set_refusal(ProcessReport& report, const RefusedTarget& refused) {
+  report.explanation = refused.error.message();
+  switch (refused.why) {
+    case Refusal::kernel_thread:
+      report.verdict = Verdict::skipped;
+      report.kernel_thread = true;
+      report.reason = "kernel_thread";
+      return;
+    case Refusal::zombie:
+      report.verdict = Verdict::skipped;
+      report.reason = "zombie";
+      return;
+    case Refusal::gone:
+      report.verdict = Verdict::vanished;
+      report.reason = "gone";
+      return;
+    case Refusal::denied:
+      report.verdict = Verdict::denied;
+      report.reason = refused.error.errno_value == 0 || refused.error.what.starts_with("hidden")
+                          ? "hidepid"
+                          : "permission";
+      return;
+    case Refusal::malformed:
+      report.verdict = Verdict::inconclusive;
+      report.reason = "malformed";
+      return;
+  }
+}
+
+/// The audit had to end early. Nothing that was seen until then becomes a finding.
+void set_broken_off(ProcessReport& report, const Error& error) {
+  report.explanation = error.message();
+  switch (error.code) {
+    case ErrorCode::gone:
+      report.verdict = Verdict::vanished;
+      report.reason = "exited";
+      return;
+    case ErrorCode::denied:
+      report.verdict = Verdict::denied;
+      report.reason = "permission";
+      return;
+    case ErrorCode::deadline:
+      report.verdict = Verdict::inconclusive;
+      report.reason = "contended";
+      return;
+    case ErrorCode::malformed:
+    case ErrorCode::truncated:
+      report.verdict = Verdict::inconclusive;
+      report.reason = "malformed";
+      return;
+    case ErrorCode::unsupported:
+    case ErrorCode::io:
+    case ErrorCode::usage:
+    case ErrorCode::diverged:
+      report.verdict = Verdict::inconclusive;
+      report.reason = "read_error";
+      return;
+  }
+}
+
+}  // namespace
+
+ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilities,
+                           const PageGeometry& pages, int pid, const AuditOptions& options) {
+  ProcessReport report;
+  report.pid = pid;
+  RefusedTarget refused;
+  const Result<Target> target = Target::open(view, pid, refused);
+  if (!target) {
+    set_refusal(report, refused);
+    return report;
+  }
+  report.comm = target->comm();
+  report.start_time_ticks = target->start_time_ticks();
+
+  ProcessAudit audit{capabilities,
+                     pages,
+                     {.full_series = options.full_series,
+                      .confirm = options.confirm,
+                      .frozen = options.frozen}};
+  const SampleLimits limits{.deadline = view.monotonic_now() + options.deadline,
+                            .random_pauses = !options.phase_lock};
+  Sampler sampler{view, capabilities, pages, *target, limits};
+  Result<Ok> done = sampler.sweep(audit);
+  if (done) done = sampler.series(audit);
+  if (done) done = target->still_same(view, audit.known_page());
+  if (!done) {
+    set_broken_off(report, done.error());
+    return report;
+  }
+  audit.conclude(report);
+  return report;
+}
+
+}  // namespace smaps_audit
