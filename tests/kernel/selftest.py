@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Do the runner, the workloads and the adversaries do what they say, on both stock kernels?
 
-    selftest.py --bin DIR [--kernel 6.1|6.12]… [--adversaries SECONDS]
+    selftest.py --bin DIR [--kernel 6.1|6.12|host]… [--adversaries SECONDS]
 
 DIR holds `workload` and `adversary`. Boots the kernels side by side, runs each mode of `workload` (the THP under
 PROT_NONE with balancing off), and prints what it declares beside what the kernel's files say of it. On a kernel
 that loses PROT_NONE THP (`workload protnone-self` decides, not the version) every declared deficit must show
-in smaps to the byte, elsewhere none. Exit: 0, 1 (something differs), 77 (no guest can be started here).
+in smaps to the byte, elsewhere none. `host` is this machine: its kernel.numa_balancing is 1 meanwhile. Exit: 0, 1 (something differs), 77 (no guest can be started here).
 Python 3.11, standard library only.
 """
 
@@ -18,9 +18,12 @@ import concurrent.futures
 import json
 import pathlib
 import re
+import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import host  # noqa: E402
 import vm  # noqa: E402
 
 MODES = ("hinted-thp", "hinted-thp-partial", "hinted-base", "plain", "rollup-contention", "merciless",
@@ -134,6 +137,8 @@ def judge_adversary(report: Report, name: str, files: dict[str, bytes]) -> None:
 
 
 def test_kernel(kernel: str, binaries: pathlib.Path, adversary_seconds: int) -> Report:
+    if kernel == "host":
+        return test_host(binaries, adversary_seconds)
     report = Report(kernel)
     script = GUEST_SCRIPT.replace("SAMPLES", str(LIUBO_SAMPLES))
     script += "".join(f"audit {mode}\n" for mode in MODES)
@@ -154,6 +159,40 @@ def test_kernel(kernel: str, binaries: pathlib.Path, adversary_seconds: int) -> 
     for name in ADVERSARIES if adversary_seconds else ():
         judge_adversary(report, name, result.files)
     report.lines += [f"     {kernel:5} guest: {line}" for line in result.output.splitlines()]
+    return report
+
+
+def files_of_target(name: str, pid: int) -> dict[str, bytes]:
+    """What the guest script samples, from this machine."""
+    proc = pathlib.Path("/proc") / str(pid)
+    return {f"{name}.status": (proc / "status").read_bytes(), f"{name}.smaps": (proc / "smaps").read_bytes(),
+            f"{name}.rollup": b"".join((proc / "smaps_rollup").read_bytes().split(b"\n")[1] + b"\n"
+                                       for _ in range(8))}
+
+
+def test_host(binaries: pathlib.Path, adversary_seconds: int) -> Report:
+    report = Report("host")
+    probe = subprocess.run([binaries / "workload", "protnone-self"], capture_output=True, check=False)
+    affected = probe.returncode == 1
+    report.say(probe.returncode in (0, 1), f"loses THP under PROT_NONE: {'yes' if affected else 'no'}")
+    for mode in MODES:
+        name = mode.split()[0]
+        try:
+            with host.numa_balancing(0 if name == "protnone-thp" else 1):
+                with host.Workload(binaries / "workload", *mode.split()) as target:
+                    files = files_of_target(name, target.pid)
+                    files[f"{name}.json"] = json.dumps(target.truth).encode()
+            judge_mode(report, name, files, affected)
+        except host.CannotRun as error:
+            report.say(False, f"{name}: {error}")
+    for name in ADVERSARIES if adversary_seconds else ():
+        with host.Adversary(binaries / "adversary", name) as target:
+            time.sleep(adversary_seconds)
+            alive = [f"pid {pid} VmRSS {(pathlib.Path('/proc') / str(pid) / 'comm').read_text().strip()}"
+                     for pid in target.pids if (pathlib.Path("/proc") / str(pid)).exists()]
+            files = {f"{name}.adversary": json.dumps(target.declared).encode(),
+                     f"{name}.alive": "\n".join([*alive, ""]).encode()}
+        judge_adversary(report, name, files)
     return report
 
 

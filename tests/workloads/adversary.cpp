@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// adversary NAME [SECONDS]: one way to make an audit err, flat out until killed, until its parent
+// dies, or for SECONDS. Prints one JSON line with the pids to audit once it is going (adversary.h).
+
+#include "tests/workloads/adversary.h"
+
+#include <sys/prctl.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/parse_int.h"
+
+namespace smaps_audit::workloads {
+
+void Run::announce(std::initializer_list<pid_t> pids) const {
+  std::string list;
+  for (const pid_t pid : pids) list += (list.empty() ? "" : ",") + std::to_string(pid);
+  const std::string line = "{\"ready\":true,\"adversary\":\"" + name_ +
+                           "\",\"pid\":" + std::to_string(*pids.begin()) + ",\"pids\":[" + list +
+                           "]}\n";
+  if (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0) die("stdout");
+}
+
+}  // namespace smaps_audit::workloads
+
+namespace {
+
+using namespace smaps_audit::workloads;
+
+struct Adversary {
+  std::string_view name;
+  void (*run)(const Run& run);
+};
+
+constexpr std::array kAdversaries{
+    Adversary{"pulse", run_pulse},
+    Adversary{"phase-locked", run_phase_locked},
+    Adversary{"phase-locked-same-cpu", run_phase_locked_same_cpu},
+    Adversary{"mremap", run_mremap},
+    Adversary{"vma-churn", run_vma_churn},
+    Adversary{"fork-storm", run_fork_storm},
+    Adversary{"threads-1m", run_threads_1m},
+    Adversary{"threads-64m", run_threads_64m},
+    Adversary{"file-refault", run_file_refault},
+    Adversary{"collapse-split", run_collapse_split},
+    Adversary{"free-pageout", run_free_pageout},
+    Adversary{"exec-exit", run_exec_exit},
+    Adversary{"shared-mm-vfork", run_shared_mm_vfork},
+    Adversary{"shared-mm-clone", run_shared_mm_clone},
+};
+
+int usage() {
+  std::fputs("usage: adversary NAME [SECONDS]\n", stderr);
+  for (const Adversary& adversary : kAdversaries) {
+    std::fprintf(stderr, "  %s\n", adversary.name.data());
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::span<char*> words(argv, static_cast<std::size_t>(argc));
+  if (words.size() < 2 || words.size() > 3) return usage();
+  std::uint64_t number = 0;
+  if (words.size() == 3) {
+    const std::optional<std::uint64_t> given = smaps_audit::parse_unsigned(words[2]);
+    if (!given || *given == 0) return usage();
+    number = *given;
+  }
+  const std::string_view name = words[1];
+  if (name == "exec-again") {
+    const std::chrono::nanoseconds end{static_cast<std::int64_t>(number)};
+    exec_again(Run::Clock::time_point(end));
+  }
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) die("PR_SET_PDEATHSIG");
+  const auto end = number == 0 ? Run::Clock::time_point::max()
+                               : Run::Clock::now() + std::chrono::seconds(number);
+  for (const Adversary& adversary : kAdversaries) {
+    if (adversary.name != name) continue;
+    adversary.run(Run(std::string(name), end));
+    return 0;
+  }
+  return usage();
+}

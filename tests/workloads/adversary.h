@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "tests/workloads/memory.h"
+
+/// Programs that change their memory as fast and as awkwardly as they can, on a kernel that reports
+/// it correctly: an audit that calls one of them a finding cries wolf.
+namespace smaps_audit::workloads {
+
+/// What an adversary is called with. It runs until killed or until the time is up.
+class Run {
+ public:
+  using Clock = std::chrono::steady_clock;
+  Run(std::string name, Clock::time_point end) : name_(std::move(name)), end_(end) {}
+
+  [[nodiscard]] bool over() const { return Clock::now() >= end_; }
+  [[nodiscard]] Clock::time_point end() const { return end_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  /// One JSON line, once it is going: {"ready":true,"adversary":"…","pid":first,"pids":[…]};
+  /// `pids` are the processes to audit.
+  void announce(std::initializer_list<pid_t> pids) const;
+
+ private:
+  std::string name_;
+  Clock::time_point end_;
+};
+
+/// Flips random runs of 1–4 pages (present, MADV_DONTNEED) in windows of 512 to 16 384 pages.
+void pulse(const Run& run, Memory memory);
+inline constexpr std::size_t kPulseBytes = 64 * kMiB;
+
+// adversary_pages.cpp
+void run_pulse(const Run& run);
+void run_phase_locked(const Run& run);  ///< flips when it feels a reader let go of mmap_lock
+void run_phase_locked_same_cpu(const Run& run);  ///< the same on CPU 0: pin the reader there too
+void run_threads_1m(const Run& run);
+void run_threads_64m(const Run& run);
+void run_file_refault(const Run& run);
+void run_free_pageout(const Run& run);
+
+// adversary_vmas.cpp
+void run_mremap(const Run& run);
+void run_vma_churn(const Run& run);
+void run_collapse_split(const Run& run);
+
+// adversary_processes.cpp
+void run_fork_storm(const Run& run);
+void run_exec_exit(const Run& run);
+void run_shared_mm_vfork(const Run& run);
+void run_shared_mm_clone(const Run& run);
+
+/// exec-exit's other life: `adversary exec-again END_NS`. Does not return.
+[[noreturn]] void exec_again(Run::Clock::time_point end);
+
+}  // namespace smaps_audit::workloads

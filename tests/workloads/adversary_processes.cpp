@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "tests/workloads/adversary.h"
+
+namespace smaps_audit::workloads {
+namespace {
+
+constexpr std::size_t kForkedBytes = 8 * kMiB;
+constexpr std::size_t kCopiedBytes = kMiB;
+constexpr std::size_t kLiveChildren = 8;
+constexpr std::size_t kStackBytes = 256 * 1024;
+
+void die_with_parent() {
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) die("PR_SET_PDEATHSIG");
+}
+
+/// A child that runs `body` and exits 0.
+template <class Body>
+pid_t in_child(Body body) {
+  const pid_t pid = fork();
+  if (pid < 0) die("fork");
+  if (pid != 0) return pid;
+  die_with_parent();
+  body();
+  _exit(0);
+}
+
+void wait_for(pid_t pid) {
+  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+/// The clone shares this process's memory, thread-local storage included; its parent sleeps
+/// meanwhile and must not touch anything.
+struct SharedWork {
+  const Run* run;
+  Memory memory;
+  pid_t parent;
+};
+
+int work_on_shared_memory(void* argument) {
+  const auto* const work = static_cast<SharedWork*>(argument);
+  die_with_parent();
+  work->run->announce({work->parent, getpid()});
+  pulse(*work->run, work->memory);
+  _exit(0);
+}
+
+void share_memory(const Run& run, int flags) {
+  const Memory memory = map_guarded(kPulseBytes, Pages::base);
+  const Memory stack = map_guarded(kStackBytes, Pages::base);
+  touch_write(memory);
+  SharedWork work{&run, memory, getpid()};
+  const pid_t child =
+      clone(work_on_shared_memory, stack.data() + stack.size(), flags | SIGCHLD, &work);
+  if (child < 0) die("clone");
+  wait_for(child);
+}
+
+}  // namespace
+
+void run_fork_storm(const Run& run) {
+  const Memory memory = map_guarded(kForkedBytes, Pages::base);
+  touch_write(memory);
+  run.announce({getpid()});
+  std::vector<pid_t> children;
+  while (!run.over()) {
+    children.push_back(in_child([memory] { touch_write(memory.first(kCopiedBytes)); }));
+    touch_write(memory.last(kCopiedBytes));
+    if (children.size() < kLiveChildren) continue;
+    wait_for(children.front());
+    children.erase(children.begin());
+  }
+  for (const pid_t child : children) wait_for(child);
+}
+
+void run_exec_exit(const Run& run) {
+  const pid_t execs = in_child([&run] { exec_again(run.end()); });
+  const pid_t spawns = in_child([&run] {
+    const Memory memory = map_guarded(kCopiedBytes, Pages::base);
+    while (!run.over()) wait_for(in_child([memory] { touch_write(memory); }));
+  });
+  run.announce({execs, spawns});
+  wait_for(execs);
+  wait_for(spawns);
+}
+
+void exec_again(Run::Clock::time_point end) {
+  if (Run::Clock::now() >= end) _exit(0);
+  die_with_parent();
+  touch_write(map_guarded(kCopiedBytes, Pages::base));
+  std::string end_ns = std::to_string(end.time_since_epoch().count());
+  std::array<char, 10> name{"adversary"};
+  std::array<char, 11> again{"exec-again"};
+  std::array<char*, 4> words{name.data(), again.data(), end_ns.data(), nullptr};
+  execv("/proc/self/exe", words.data());
+  die("execv");
+}
+
+void run_shared_mm_vfork(const Run& run) { share_memory(run, CLONE_VM | CLONE_VFORK); }
+
+void run_shared_mm_clone(const Run& run) { share_memory(run, CLONE_VM); }
+
+}  // namespace smaps_audit::workloads
