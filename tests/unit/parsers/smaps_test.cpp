@@ -96,8 +96,9 @@ TEST(SmapsParser, AcceptsFieldsInAnyOrder) {
 }
 
 TEST(SmapsParser, KeepsTheNameOfAFileThatLooksLikeAField) {
-  const auto smaps =
-      parse_smaps(with(kStackRecord, "[stack]", "/Rss:                 999 kB\\012Pss: 1 kB"));
+  const std::string text =
+      with(kStackRecord, "[stack]", "/Rss:                 999 kB\\012Pss: 1 kB");
+  const auto smaps = parse_smaps(text);
   ASSERT_TRUE(smaps.ok()) << problem_of(smaps);
   EXPECT_EQ(smaps->records[0].header.name, "/Rss:                 999 kB\\012Pss: 1 kB");
   EXPECT_EQ(smaps->records[0].values.bytes(SmapsField::rss), 24u * 1024);
