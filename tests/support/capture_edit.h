@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace smaps_audit {
+
+/// A lie to put into a capture: one number, in every read of one file of the target.
+struct CaptureEdit {
+  /// smaps, smaps_rollup, status (and whatever else has "FIELD: n kB"), numa_maps, pagemap,
+  /// pagemap_scan
+  std::string file;
+  std::optional<std::uint64_t> vma_start = {};  ///< smaps, numa_maps
+  std::string field = {};                       ///< "Rss"
+  std::int64_t add_kb = 0;
+  std::uint64_t node = 0;
+  std::int64_t add_pages = 0;
+  std::optional<std::uint64_t> page_address = {};  ///< pagemap, pagemap_scan
+  bool present = false;                            ///< what that page is made
+};
+
+/// Copies a capture with the lie in it; the answer is how many reads were changed.
+/// Error `usage`: nothing matched, a number would become negative, or the changed answer does not
+/// fit into what the read asked for.
+Result<std::uint64_t> edit_capture(const std::string& in, const std::string& out,
+                                   const CaptureEdit& edit);
+
+}  // namespace smaps_audit

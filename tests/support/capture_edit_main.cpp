@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/parse_int.h"
+#include "tests/support/capture_edit.h"
+
+namespace {
+
+using smaps_audit::CaptureEdit;
+using smaps_audit::parse_signed;
+using smaps_audit::parse_unsigned;
+
+constexpr std::string_view kUsage =
+    "usage: capture-edit IN OUT --file FILE …\n"
+    "  --file smaps --vma START_HEX --field Rss --add-kb N\n"
+    "  --file smaps_rollup|status --field Rss --add-kb N\n"
+    "  --file numa_maps --vma START_HEX --node N --add-pages N\n"
+    "  --file pagemap|pagemap_scan --page ADDRESS_HEX --clear-present|--set-present\n"
+    "Puts that change into every read of the file in the capture IN; N may be negative.\n";
+
+/// `field` = value, or false if there is none.
+template <class Field, class Value>
+bool set(Field& field, const Value& value) {
+  if (value) field = *value;
+  return value.has_value();
+}
+
+bool set_option(CaptureEdit& edit, std::string_view name, const std::string& value) {
+  if (name == "--file") return !(edit.file = value).empty();
+  if (name == "--field") return !(edit.field = value).empty();
+  if (name == "--vma") return set(edit.vma_start, parse_unsigned(value, 16));
+  if (name == "--page") return set(edit.page_address, parse_unsigned(value, 16));
+  if (name == "--node") return set(edit.node, parse_unsigned(value));
+  if (name == "--add-kb") return set(edit.add_kb, parse_signed(value));
+  if (name == "--add-pages") return set(edit.add_pages, parse_signed(value));
+  return false;
+}
+
+bool parse(const std::vector<std::string>& words, CaptureEdit& edit) {
+  for (std::size_t at = 2; at < words.size(); ++at) {
+    if (words[at] == "--clear-present" || words[at] == "--set-present") {
+      edit.present = words[at] == "--set-present";
+    } else if (at + 1 == words.size() || !set_option(edit, words[at], words[at + 1])) {
+      return false;
+    } else {
+      ++at;
+    }
+  }
+  return words.size() >= 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  CaptureEdit edit;
+  if (!parse(words, edit)) {
+    std::cerr << kUsage;
+    return 64;
+  }
+  const smaps_audit::Result<std::uint64_t> edits =
+      smaps_audit::edit_capture(words[0], words[1], edit);
+  if (!edits) {
+    std::cerr << "capture-edit: " << edits.error().message() << '\n';
+    return 1;
+  }
+  std::cout << *edits << " places changed\n";
+  return 0;
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/support/text_edit.h"
+
+#include <vector>
+
+#include "base/parse_int.h"
+
+namespace smaps_audit {
+namespace {
+
+/// Calls `edit` with every line, without its newline, and joins what it returns.
+template <class Edit>
+Result<std::string> map_lines(std::string_view text, Edit edit) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    Result<std::string> line = edit(text.substr(0, end));
+    if (!line) return line.error();
+    out += *line;
+    if (end == std::string_view::npos) break;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+/// Start of a VMA if the line is a header, "55d0-55d1 r--p …".
+std::optional<std::uint64_t> header_start(std::string_view line) {
+  const std::size_t dash = line.find('-');
+  const std::size_t space = line.find(' ');
+  if (dash == std::string_view::npos || space == std::string_view::npos || space < dash) {
+    return std::nullopt;
+  }
+  if (!parse_unsigned(line.substr(dash + 1, space - dash - 1), 16)) return std::nullopt;
+  return parse_unsigned(line.substr(0, dash), 16);
+}
+
+Result<std::uint64_t> sum(std::uint64_t value, std::int64_t add, std::string_view name) {
+  const auto changed = static_cast<std::int64_t>(value) + add;
+  if (changed < 0) {
+    return Error{.code = ErrorCode::usage,
+                 .what = std::string{name} + " would become " + std::to_string(changed)};
+  }
+  return static_cast<std::uint64_t>(changed);
+}
+
+/// "Rss:   1768 kB" with another number, right-aligned where the old one was.
+Result<std::string> edit_value(std::string_view line, std::int64_t add_kb) {
+  const std::size_t colon = line.find(':');
+  const std::size_t first = line.find_first_of("0123456789", colon);
+  const std::size_t last = line.find_first_not_of("0123456789", first);
+  const auto value = first == std::string_view::npos
+                         ? std::nullopt
+                         : parse_unsigned(line.substr(first, last - first));
+  if (!value)
+    return Error{.code = ErrorCode::malformed, .what = "no number in: " + std::string{line}};
+  const Result<std::uint64_t> changed = sum(*value, add_kb, line.substr(0, colon));
+  if (!changed) return changed.error();
+  const std::string digits = std::to_string(*changed);
+  std::string head{line.substr(0, first)};
+  const std::size_t width = last - first;
+  for (std::size_t more = width; more < digits.size() && head.ends_with("  "); ++more) {
+    head.pop_back();
+  }
+  if (digits.size() < width) head.append(width - digits.size(), ' ');
+  return head + digits + std::string{line.substr(last)};
+}
+
+bool is_field(std::string_view line, std::string_view field) {
+  return line.starts_with(field) && line.substr(field.size()).starts_with(':');
+}
+
+std::vector<std::string> words_of(std::string_view line) {
+  std::vector<std::string> words;
+  for (;;) {
+    const std::size_t space = line.find(' ');
+    words.emplace_back(line.substr(0, space));
+    if (space == std::string_view::npos) return words;
+    line.remove_prefix(space + 1);
+  }
+}
+
+Result<std::string> edit_node(std::string_view line, std::uint64_t node, std::int64_t add_pages) {
+  const std::string key = "N" + std::to_string(node) + "=";
+  std::vector<std::string> words = words_of(line);
+  auto place = words.end();
+  std::uint64_t pages = 0;
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    if (word->starts_with(key)) {
+      pages = parse_unsigned(std::string_view{*word}.substr(key.size())).value_or(0);
+      place = words.erase(word);
+      break;
+    }
+    if (place == words.end() && word->starts_with("kernelpagesize_kB=")) place = word;
+  }
+  const Result<std::uint64_t> changed = sum(pages, add_pages, key);
+  if (!changed) return changed.error();
+  if (*changed != 0) words.insert(place, key + std::to_string(*changed));
+  std::string joined;
+  for (const std::string& word : words) joined += (joined.empty() ? "" : " ") + word;
+  return joined;
+}
+
+}  // namespace
+
+Result<EditedText> edit_smaps(std::string_view text, std::uint64_t vma_start,
+                              std::string_view field, std::int64_t add_kb,
+                              std::optional<std::uint64_t>& current_vma) {
+  EditedText edited;
+  Result<std::string> lines = map_lines(text, [&](std::string_view line) -> Result<std::string> {
+    if (const auto start = header_start(line)) current_vma = start;
+    if (current_vma != vma_start || !is_field(line, field)) return std::string{line};
+    ++edited.edits;
+    return edit_value(line, add_kb);
+  });
+  if (!lines) return lines.error();
+  edited.text = *std::move(lines);
+  return edited;
+}
+
+Result<EditedText> edit_fields(std::string_view text, std::string_view field, std::int64_t add_kb) {
+  EditedText edited;
+  Result<std::string> lines = map_lines(text, [&](std::string_view line) -> Result<std::string> {
+    if (!is_field(line, field)) return std::string{line};
+    ++edited.edits;
+    return edit_value(line, add_kb);
+  });
+  if (!lines) return lines.error();
+  edited.text = *std::move(lines);
+  return edited;
+}
+
+Result<EditedText> edit_numa_maps(std::string_view text, std::uint64_t vma_start,
+                                  std::uint64_t node, std::int64_t add_pages) {
+  EditedText edited;
+  Result<std::string> lines = map_lines(text, [&](std::string_view line) -> Result<std::string> {
+    if (parse_unsigned(line.substr(0, line.find(' ')), 16) != vma_start) return std::string{line};
+    ++edited.edits;
+    return edit_node(line, node, add_pages);
+  });
+  if (!lines) return lines.error();
+  edited.text = *std::move(lines);
+  return edited;
+}
+
+}  // namespace smaps_audit
