@@ -41,6 +41,7 @@ struct Adversary {
 constexpr std::array kAdversaries{
     Adversary{"pulse", run_pulse},
     Adversary{"phase-locked", run_phase_locked},
+    Adversary{"phase-locked-bursts", run_phase_locked_bursts},
     Adversary{"phase-locked-same-cpu", run_phase_locked_same_cpu},
     Adversary{"mremap", run_mremap},
     Adversary{"vma-churn", run_vma_churn},

@@ -39,7 +39,8 @@ inline constexpr std::size_t kPulseBytes = 64 * kMiB;
 
 // adversary_pages.cpp
 void run_pulse(const Run& run);
-void run_phase_locked(const Run& run);  ///< flips when it feels a reader let go of mmap_lock
+void run_phase_locked(const Run& run);         ///< flips when it feels a reader let go of mmap_lock
+void run_phase_locked_bursts(const Run& run);  ///< flips in the pause behind each of its reads
 void run_phase_locked_same_cpu(const Run& run);  ///< the same on CPU 0: pin the reader there too
 void run_threads_1m(const Run& run);
 void run_threads_64m(const Run& run);

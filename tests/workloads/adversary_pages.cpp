@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kWindowTime{250};
 constexpr std::array<std::size_t, 4> kWindowPages{512, 2048, 8192, 16384};
+constexpr std::size_t kBurstBytes = 16 * kMiB;  // so that a walk of it lasts
+constexpr std::size_t kBurstFlippedBytes = 256 * kPageBytes;
 constexpr unsigned kThreads = 8;
 constexpr std::size_t kFileBytes = 8 * kMiB;
 
@@ -31,7 +33,10 @@ Memory random_run(Memory memory, std::minstd_rand& random, std::size_t most_page
 /// as long as a reader holds the lock (or the CPU).
 class LockFeeler {
  public:
-  LockFeeler() : page_(map_guarded(2 * kPageBytes, Pages::base).first(kPageBytes)) {}
+  /// A hold is what lasts `times_usual` times as long as taking the free lock.
+  explicit LockFeeler(double times_usual)
+      : times_usual_(times_usual),
+        page_(map_guarded(2 * kPageBytes, Pages::base).first(kPageBytes)) {}
 
   /// True if somebody held the lock (or the CPU) just now and has let go of it.
   bool felt_a_hold() {
@@ -40,13 +45,14 @@ class LockFeeler {
     writable_ = !writable_;
     const double took_ns =
         std::chrono::duration<double, std::nano>(Run::Clock::now() - before).count();
-    const bool held = usual_ns_ > 0 && took_ns > 4 * usual_ns_;
+    const bool held = usual_ns_ > 0 && took_ns > times_usual_ * usual_ns_;
     usual_ns_ += ((held ? 2 * usual_ns_ : took_ns) - usual_ns_) / 256;
     if (usual_ns_ <= 0) usual_ns_ = took_ns;
     return held;
   }
 
  private:
+  double times_usual_;
   Memory page_;
   bool writable_ = true;
   double usual_ns_ = 0;
@@ -59,7 +65,7 @@ void flip_at_each_hold(const Run& run) {
   constexpr std::array<unsigned, 4> kHoldsOfOneRead{1, 2, 3, 7};
   const Memory memory = map_guarded(kWindowPages[0] * kPageBytes, Pages::base);
   touch_write(memory);
-  LockFeeler feeler;
+  LockFeeler feeler(4);
   run.announce({getpid()});
   bool present = true;
   for (std::size_t round = 0; !run.over(); ++round) {
@@ -78,6 +84,34 @@ void flip_at_each_hold(const Run& run) {
     }
     touch_write(memory);
     present = true;
+  }
+}
+
+/// As above, for a reader that pauses between its reads: a burst of holds is one read, however
+/// many holds it takes, and the pages turn in the pause behind it.
+void flip_after_each_burst(const Run& run) {
+  constexpr std::chrono::microseconds kPause{50};
+  const Memory memory = map_guarded(kBurstBytes, Pages::base);
+  touch_write(memory);
+  LockFeeler feeler(8);
+  run.announce({getpid()});
+  bool present = true;
+  bool in_burst = false;
+  auto last_hold = Run::Clock::now();
+  const Memory flipped = memory.first(kBurstFlippedBytes);
+  while (!run.over()) {
+    if (feeler.felt_a_hold()) {
+      in_burst = true;
+      last_hold = Run::Clock::now();
+    } else if (in_burst && Run::Clock::now() - last_hold > kPause) {
+      in_burst = false;
+      present = !present;
+      if (present) {
+        touch_write(flipped);
+      } else {
+        advise(flipped, MADV_DONTNEED);
+      }
+    }
   }
 }
 
@@ -144,6 +178,8 @@ void run_pulse(const Run& run) {
 }
 
 void run_phase_locked(const Run& run) { flip_at_each_hold(run); }
+
+void run_phase_locked_bursts(const Run& run) { flip_after_each_burst(run); }
 
 void run_phase_locked_same_cpu(const Run& run) {
   cpu_set_t cpus;
