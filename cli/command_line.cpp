@@ -64,42 +64,47 @@ Error usage(std::string what) { return Error{.code = ErrorCode::usage, .what = s
 
 void add_common(CLI::App& verb, Words& words, const std::vector<std::string>& formats) {
   if (!formats.empty()) {
-    verb.add_option("--format", words.format, "How to print it")
+    std::string choice;
+    for (const std::string& format : formats) choice += (choice.empty() ? "" : "|") + format;
+    verb.add_option("--format", words.format, "How to print it (text)")
         ->check(CLI::IsMember(formats))
-        ->capture_default_str();
+        ->option_text(choice);
   }
-  verb.add_option("--proc-root", words.proc_root, "Read this directory instead of the proc mount");
-  verb.add_option("--sys-root", words.sys_root, "Read this directory instead of the sysfs mount");
+  verb.add_option("--proc-root", words.proc_root, "Read this directory instead of the proc mount")
+      ->type_name("DIR");
+  verb.add_option("--sys-root", words.sys_root, "Read this directory instead of the sysfs mount")
+      ->type_name("DIR");
   verb.add_flag("--no-color", words.common.no_colour, "No colour (also NO_COLOR, TERM=dumb)");
   verb.add_flag("-q,--quiet", words.common.quiet, "No progress, and no text where all is well");
   verb.add_flag("-v,--verbose", words.common.verbose, "List every process in tables");
-  verb.add_option("--without", words.without,
-                  "Force fallbacks: pagemap-scan, procmap-query, pfn, kpageflags, numa-maps, wchan")
-      ->delimiter(',')
-      ->group("");
+  verb.add_option("--without", words.without, "Force fallbacks")->delimiter(',')->group("");
 }
 
 void add_output(CLI::App& verb, Words& words) {
-  verb.add_option("-o,--output", words.output, "Write there (atomically) instead of stdout");
+  verb.add_option("-o,--output", words.output, "Write there (atomically) instead of stdout")
+      ->type_name("FILE");
 }
 
 CLI::App& add_check(CLI::App& app, Words& words) {
   CLI::App& verb = *app.add_subcommand("check", "Audit processes, once");
-  verb.add_option("PID", words.pids, "Processes to audit");
+  verb.add_option("PID", words.pids, "Processes to audit")->type_name("");
   verb.add_flag("-a,--all", words.selection.all, "Every process");
   verb.add_option("--comm", words.selection.comms, "Processes of this name (as in comm)")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("NAME");
   verb.add_option("--cgroup", words.selection.cgroups, "Processes in this cgroup or below it")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("PATH");
   verb.add_option("--user", words.users, "Processes of this user (name or number)")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->type_name("USER");
   verb.add_option("--min-coverage", words.min_coverage,
-                  "Percent of the selected processes that must be conclusive")
+                  "Conclusive share of the selected that is enough")
+      ->type_name("PERCENT")
       ->capture_default_str();
-  verb.add_flag("--freeze", words.freeze,
-                "Stop each process while it is audited (ptrace; system calls such as epoll_wait "
-                "return EINTR, as after SIGSTOP)");
-  verb.add_option("--deadline", words.deadline, "Seconds for one process (60)");
+  verb.add_flag("--freeze", words.freeze, "Stop it meanwhile (ptrace; epoll_wait gives EINTR)");
+  verb.add_option("--deadline", words.deadline, "Seconds for one process (60)")
+      ->type_name("SECONDS");
   verb.add_flag("--no-confirm", words.no_confirm, "Judge without the confirming series")->group("");
   add_output(verb, words);
   add_common(verb, words, {"text", "json", "jsonl"});
@@ -109,10 +114,10 @@ CLI::App& add_check(CLI::App& app, Words& words) {
 
 CLI::App& add_capture(CLI::App& app, Words& words) {
   CLI::App& verb = *app.add_subcommand("capture", "Audit one process and keep all that was read");
-  verb.add_option("PID", words.pids, "The process")->required()->expected(1);
-  verb.add_option("-o,--output", words.file, "The capture")->required();
+  verb.add_option("PID", words.pids, "The process")->type_name("")->required()->expected(1);
+  verb.add_option("-o,--output", words.file, "The capture")->type_name("FILE")->required();
   verb.add_flag("--freeze", words.freeze, "Stop the process meanwhile (ptrace)");
-  verb.add_option("--deadline", words.deadline, "Seconds (600)");
+  verb.add_option("--deadline", words.deadline, "Seconds (600)")->type_name("SECONDS");
   add_common(verb, words, {"text", "json", "jsonl"});
   verb.footer("Example:\n  sudo smaps-audit capture 4211 -o evidence.cap\n\n" +
               std::string{kExitCodes});
@@ -290,19 +295,18 @@ Command parse_command_line(int argc, const char* const* argv) {
   add_common(doctor, words, {"text", "json"});
   add_capture(app, words);
   CLI::App& replay = *app.add_subcommand("replay", "The same audit of a capture, offline");
-  replay.add_option("FILE", words.file, "The capture")->required();
+  replay.add_option("FILE", words.file, "The capture")->type_name("")->required();
   add_output(replay, words);
   add_common(replay, words, {"text", "json", "jsonl"});
   CLI::App& explain = *app.add_subcommand(
       "explain", "A defect, a check or a reason, in words (without ID: the list)");
-  explain.add_option("ID", words.ids, "K01, I3, maybe_pages ...");
+  explain.add_option("ID", words.ids, "K01, I3, maybe_pages ...")->type_name("");
   add_output(explain, words);
   add_common(explain, words, {});
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const std::vector<CLI::App*> verbs = app.get_subcommands();
-    return EarlyExit{verbs.empty() ? app.help() : verbs.front()->help(), kExitClean};
+    return EarlyExit{app.help(), kExitClean};
   } catch (const CLI::CallForVersion& version) {
     return EarlyExit{std::string{version.what()} + "\n", kExitClean};
   } catch (const CLI::Error& error) {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/doctor.h"
 
+#include <linux/capability.h>
+
 #include <array>
 #include <ostream>
 #include <span>
 
+#include "base/parse_int.h"
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "cli/render.h"
+#include "collect/target.h"
 
 namespace smaps_audit {
 namespace {
@@ -74,23 +78,36 @@ std::vector<DoctorFeature> kernel_features(const KernelCapabilities& found) {
   };
 }
 
-std::vector<PrivilegeLevel> levels_of(const std::vector<DoctorFeature>& features) {
-  const auto works = [&](std::string_view id) -> std::optional<bool> {
-    for (const DoctorFeature& feature : features) {
-      if (feature.id == id) return feature.works;
-    }
-    return std::nullopt;
+// CapEff of our own status; nullopt where it cannot be had.
+std::optional<std::uint64_t> effective_capabilities(KernelView& view) {
+  constexpr std::string_view kKey = "CapEff:\t";
+  const Result<KernelFile> file = view.open(KernelRoot::proc, "self/status");
+  if (!file) return std::nullopt;
+  const Result<std::string> status = read_whole(view, *file);
+  if (!status) return std::nullopt;
+  const std::size_t key = status->find(kKey);
+  if (key == std::string::npos) return std::nullopt;
+  const std::size_t begin = key + kKey.size();
+  return parse_unsigned(std::string_view{*status}.substr(begin, status->find('\n', begin) - begin),
+                        16);
+}
+
+std::vector<PrivilegeLevel> levels_of(KernelView& view, bool pagemap) {
+  const std::optional<std::uint64_t> effective = effective_capabilities(view);
+  const auto holds = [&](unsigned capability) -> std::optional<bool> {
+    if (!effective) return std::nullopt;
+    return ((*effective >> capability) & 1U) != 0;
   };
   return {
-      {"own processes", "Audits of the processes of this user.", works("pagemap")},
+      {"own processes", "Audits of the processes of this user.", pagemap},
       {"+ CAP_SYS_PTRACE", "smaps, smaps_rollup, numa_maps and wchan of other users' processes.",
-       works("foreign-smaps")},
+       holds(CAP_SYS_PTRACE)},
       {"+ CAP_DAC_READ_SEARCH",
        "pagemap of other users' processes: the independent witness. Audits of everyone.",
-       works("foreign-pagemap")},
+       holds(CAP_DAC_READ_SEARCH)},
       {"+ CAP_SYS_ADMIN",
        "Page frame numbers: shared and swapped memory becomes conclusive, truth intervals narrow.",
-       works("pfn")},
+       holds(CAP_SYS_ADMIN)},
   };
 }
 
@@ -113,7 +130,7 @@ DoctorReport examine(KernelView& view, const HostInfo& host,
   report.features.push_back(foreign(view, "foreign-pagemap", "pagemap of pid 1", "1/pagemap",
                                     "other users' processes have no independent witness.",
                                     "CAP_DAC_READ_SEARCH beside CAP_SYS_PTRACE (or root)"));
-  report.levels = levels_of(report.features);
+  report.levels = levels_of(view, capabilities.pagemap);
   return report;
 }
 

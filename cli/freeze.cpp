@@ -126,13 +126,21 @@ Result<Freeze> Freeze::hold(KernelView& view, int pid, std::chrono::nanoseconds 
 }
 
 Freeze::~Freeze() {
-  for (const auto& [thread, signal] : threads_) {
+  constexpr auto kPatience = std::chrono::milliseconds(100);
+  const Clock::time_point until = Clock::now() + kPatience;
+  std::vector<pid_t> held;
+  for (const auto& [thread, signal] : threads_) held.push_back(thread);
+  for (const pid_t thread : held) {
     // PTRACE_DETACH takes the signal in a pointer's place.
-    const auto data = static_cast<std::uintptr_t>(signal);
-    // NOLINTNEXTLINE(performance-no-int-to-ptr): that is ptrace's interface
-    if (::ptrace(PTRACE_DETACH, thread, nullptr, reinterpret_cast<void*>(data)) != 0) {
-      ::waitpid(thread, nullptr, __WALL | WNOHANG);
-    }
+    const auto detach = [&] {
+      const auto data = static_cast<std::uintptr_t>(threads_[thread]);
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): that is ptrace's interface
+      return ::ptrace(PTRACE_DETACH, thread, nullptr, reinterpret_cast<void*>(data)) == 0;
+    };
+    if (detach()) continue;
+    // It died, or it had not stopped when the deadline came. What never stops is freed by our exit.
+    const Result<Outcome> stopped = wait_for_stop(thread, until);
+    if (stopped.ok() && *stopped == Outcome::held) detach();
   }
 }
 

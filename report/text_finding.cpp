@@ -62,7 +62,7 @@ std::string claim_text(const ProcessReport& process, const Finding& finding) {
     expected = process.truth->rss;
   }
   std::string who{name_of(finding.interface)};
-  if (finding.against) who += " or " + std::string{name_of(*finding.against)};
+  if (finding.against) who += "/" + std::string{name_of(*finding.against)};
   return who + " says " + field_text(finding) + " " + bytes_text(reported) + ", true " +
          interval_text(expected);
 }
@@ -119,8 +119,8 @@ std::string defect_text(const Finding& finding) {
   if (!finding.defect) return "unknown: no known defect of the kernel behaves like this";
   const KnownDefect* const defect = find_known_defect(*finding.defect);
   std::string text = printable(*finding.defect);
+  if (finding.cause) text += " by " + cause_text(*finding.cause);
   if (defect != nullptr) text += ": " + defect->title;
-  if (finding.cause) text += "; cause: " + cause_text(*finding.cause);
   return text;
 }
 

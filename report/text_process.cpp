@@ -31,21 +31,23 @@ Lines labelled(std::string_view label, std::string_view text, const TextStyle& s
   return lines;
 }
 
+// "postgres (pid 4211)"; the name is shortened where room is short, and goes where it is very
+// short.
 std::string process_name(const ProcessReport& process, std::size_t columns) {
-  const std::string pid = " (pid " + std::to_string(process.pid) + ")";
-  const std::string comm = process.comm.empty() ? "?" : printable(process.comm);
-  return fit_columns(comm, columns > pid.size() ? columns - pid.size() : 1) + pid;
+  constexpr std::size_t kShortestName = 4;
+  const std::string pid = "pid " + std::to_string(process.pid);
+  const std::size_t around = pid.size() + 3;
+  if (process.comm.empty() || columns < around + kShortestName) return pid;
+  return fit_columns(printable(process.comm), columns - around) + " (" + pid + ")";
 }
 
 // The first line says everything that a hurried reader needs: the name gives way, not the numbers.
 std::string first_line(const ProcessReport& process, std::string_view claim, std::string_view extra,
                        const TextStyle& style) {
-  constexpr std::size_t kShortestName = 20;
   const std::string verdict = shout(process.verdict);
   const std::size_t fixed = verdict.size() + 2 + 2 + display_columns(claim);
   const std::size_t room = style.columns > fixed ? style.columns - fixed : 0;
-  std::string rest =
-      process_name(process, std::max(room, kShortestName)) + ": " + std::string{claim};
+  std::string rest = process_name(process, room) + ": " + std::string{claim};
   if (!extra.empty()) {
     const std::string longer = rest + " (" + std::string{extra} + ")";
     if (verdict.size() + 2 + display_columns(longer) <= style.columns) rest = longer;
@@ -210,7 +212,7 @@ Lines consistent_lines(const ProcessReport& process, const TextStyle& style) {
   std::string claim = "smaps is right";
   if (process.truth) claim = "Rss is right, true " + interval_text(process.truth->rss);
   Lines lines{first_line(process, claim, "", style)};
-  const std::string checked = counted(process.vmas, "mapping") + " checked in " +
+  const std::string checked = counted(process.vmas, "mapping") + " in " +
                               counted(process.brackets, "bracket") + "; " +
                               bytes_text(process.open_bytes) + " could hide an error.";
   append(lines, labelled("Checked", checked, style));

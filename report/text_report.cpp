@@ -15,8 +15,8 @@
 namespace smaps_audit {
 namespace {
 
-constexpr std::size_t kPidColumns = 8;
-constexpr std::size_t kCommColumns = 16;
+constexpr std::size_t kPidColumns = 7;
+constexpr std::size_t kCommColumns = 15;
 constexpr std::size_t kBytesColumns = 11;
 constexpr std::size_t kWorstInconclusive = 10;
 constexpr std::size_t kListAllUpTo = 20;
@@ -45,7 +45,7 @@ std::string title(std::string_view text, Colour colour, const TextStyle& style) 
   return paint(text, colour, style.colour);
 }
 
-// "smaps, smaps_rollup": every interface that a finding of the process accuses.
+// "smaps,smaps_rollup": every interface that a finding of the process accuses.
 std::string accused(const std::vector<const Finding*>& findings) {
   std::vector<std::string> names;
   for (const Finding* finding : findings) {
@@ -54,7 +54,7 @@ std::string accused(const std::vector<const Finding*>& findings) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
   return text;
 }
 
@@ -82,7 +82,7 @@ void write_findings(std::ostream& out, const AuditReport& report, const TextStyl
   out << title("FINDINGS", Colour::red, style) << ": a number that users read is wrong\n"
       << pad_left("PID", kPidColumns) << "  " << pad_right("COMMAND", kCommColumns)
       << pad_left("REPORTED", kBytesColumns) << pad_left("TRUE", kBytesColumns)
-      << pad_left("ERROR", kBytesColumns) << "  DEFECT, WHO IS WRONG\n";
+      << pad_left("ERROR", kBytesColumns) << " DEFECT, WRONG\n";
   for (const ProcessReport* process : rows) {
     const std::vector<const Finding*> findings = by_weight(*process);
     if (findings.empty()) continue;
@@ -90,7 +90,7 @@ void write_findings(std::ostream& out, const AuditReport& report, const TextStyl
     const std::string sign = worst.direction == Direction::deficit ? "-" : "+";
     const std::string line = head_of(*process) + bytes_cell(worst.reported_bytes) +
                              bytes_cell(worst.expected.low) +
-                             pad_left(sign + bytes_text(worst.error_bytes), kBytesColumns) + "  ";
+                             pad_left(sign + bytes_text(worst.error_bytes), kBytesColumns) + " ";
     const std::size_t used = display_columns(line);
     const std::string who = defects_of(findings) + " " + accused(findings);
     out << line << fit_columns(who, style.columns > used ? style.columns - used : 10) << '\n';
@@ -176,10 +176,10 @@ std::string tenths(double value) {
   return {digits.data(), end.ptr};
 }
 
-// Rounded down: 99.96 % is not yet everything.
+// Rounded down: 99.96% is not yet everything.
 std::string percent(double share) {
   const double down = static_cast<double>(static_cast<std::uint64_t>(share * 1000)) / 10;
-  return tenths(down) + " %";
+  return tenths(down) + "%";
 }
 
 void write_summary(std::ostream& out, const AuditReport& report, const TextStyle& style) {
@@ -191,12 +191,9 @@ void write_summary(std::ostream& out, const AuditReport& report, const TextStyle
       ". Not audited: " + std::to_string(summary.denied) + " denied, " +
       std::to_string(summary.vanished) + " vanished, " + std::to_string(summary.skipped) +
       " skipped, " + counted(summary.kernel_threads, "kernel thread") + ".";
-  const Colour colour = summary.finding != 0        ? Colour::red
-                        : summary.inconclusive != 0 ? Colour::yellow
-                                                    : Colour::green;
-  const std::string word = summary.finding != 0        ? "FINDING"
-                           : summary.inconclusive != 0 ? "SUMMARY"
-                                                       : "CLEAN";
+  const bool clean = summary.inconclusive == 0 && summary.denied == 0;
+  const Colour colour = summary.finding != 0 ? Colour::red : clean ? Colour::green : Colour::yellow;
+  const std::string word = summary.finding != 0 ? "FINDING" : clean ? "CLEAN" : "SUMMARY";
   const std::string kernel = report.host.kernel_release.empty()
                                  ? "unknown kernel"
                                  : "Linux " + printable(report.host.kernel_release);

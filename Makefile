@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# The words that people and CI use; the work is done in scripts/.
+.PHONY: help demo test lint lint-all format bench nightly clean
+
+help:
+	@echo "make demo      install what is missing, build, audit every process of this machine"
+	@echo "make test      everything that CI runs, with a closing summary"
+	@echo "make lint      format, shellcheck, bans, clang-tidy of what changed (lint-all: of everything)"
+	@echo "make format    clang-format-16 on all sources"
+	@echo "make bench     what an audit costs, against cat smaps"
+	@echo "make nightly   what takes too long for make test"
+
+demo:
+	@scripts/demo
+
+test:
+	@scripts/test
+
+lint:
+	@scripts/lint
+
+lint-all:
+	@scripts/lint --all
+
+format:
+	@scripts/format
+
+bench:
+	@scripts/bench
+
+nightly:
+	@scripts/nightly
+
+clean:
+	rm -rf build
