@@ -38,7 +38,7 @@ constexpr const char* kCheckFooter = R"(Examples:
   smaps-audit check --cgroup /system.slice/postgresql.service
   smaps-audit check --user www-data --min-coverage 80
   smaps-audit check --all --format jsonl --output report.jsonl
-  sudo smaps-audit check --freeze 4211    stop it meanwhile: exact, no assumption
+  sudo smaps-audit check --freeze 4211    stop it meanwhile: no assumption
 )";
 
 // The raw words of the command line; turned into options once CLI11 is done with them.
@@ -298,9 +298,9 @@ Command parse_command_line(int argc, const char* const* argv) {
   replay.add_option("FILE", words.file, "The capture")->type_name("")->required();
   add_output(replay, words);
   add_common(replay, words, {"text", "json", "jsonl"});
-  CLI::App& explain = *app.add_subcommand(
-      "explain", "A defect, a check or a reason, in words (without ID: the list)");
-  explain.add_option("ID", words.ids, "K01, I3, maybe_pages ...")->type_name("");
+  CLI::App& explain = *app.add_subcommand("explain", "A defect, a check or a reason, in words");
+  explain.add_option("ID", words.ids, "K01, I3, maybe_pages ... (without: the list)")
+      ->type_name("");
   add_output(explain, words);
   add_common(explain, words, {});
   try {

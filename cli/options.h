@@ -30,10 +30,10 @@ struct CommonOptions {
 /// each of their lists is an "or".
 struct Selection {
   bool all = false;
-  std::vector<int> pids;
-  std::vector<std::string> comms;
-  std::vector<std::string> cgroups;
-  std::vector<std::uint32_t> users;
+  std::vector<int> pids = {};
+  std::vector<std::string> comms = {};
+  std::vector<std::string> cgroups = {};
+  std::vector<std::uint32_t> users = {};
 
   [[nodiscard]] bool has_filter() const {
     return !comms.empty() || !cgroups.empty() || !users.empty();
