@@ -23,7 +23,8 @@ void write_row(std::ostream& out, const std::string& head, const std::string& te
                const TextStyle& style) {
   constexpr std::size_t kHead = 2 + kNameColumns + kStateColumns;
   const std::vector<std::string> lines = wrap(text, style.columns - kHead);
-  out << head << (lines.empty() ? "" : lines.front()) << '\n';
+  const std::string first = head + (lines.empty() ? "" : lines.front());
+  out << first.substr(0, first.find_last_not_of(' ') + 1) << '\n';
   for (std::size_t i = 1; i < lines.size(); ++i) out << std::string(kHead, ' ') << lines[i] << '\n';
 }
 

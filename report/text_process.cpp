@@ -225,8 +225,10 @@ Lines unaudited_lines(const ProcessReport& process, const TextStyle& style) {
   const ReasonText* const reason = find_reason(process.reason);
   const std::string word = process.reason.empty() ? "not audited" : printable(process.reason);
   Lines lines{first_line(process, "not audited", word, style)};
-  std::string why = printable(process.explanation);
-  if (why.empty() && reason != nullptr) why = reason->meaning;
+  std::string why = reason == nullptr ? "" : std::string{reason->meaning};
+  if (!process.explanation.empty() && process.verdict != Verdict::skipped) {
+    why += (why.empty() ? "" : " ") + printable(process.explanation);
+  }
   append_at_most(lines, labelled("Why", why, style), 6);
   if (reason != nullptr) append_at_most(lines, labelled("Help", reason->help, style), 3);
   return lines;
