@@ -28,8 +28,8 @@ import vm  # noqa: E402
 
 MODES = ("hinted-thp", "hinted-thp-partial", "hinted-base", "plain", "rollup-contention", "merciless",
          "liubo", "protnone-thp", "many-vmas 4000", "big-4k 256")
-ADVERSARIES = ("pulse", "phase-locked", "phase-locked-bursts", "phase-locked-same-cpu", "mremap", "vma-churn", "fork-storm",
-               "threads-1m", "threads-64m", "file-refault", "collapse-split", "free-pageout",
+ADVERSARIES = ("pulse", "phase-locked", "phase-locked-bursts", "phase-locked-same-cpu", "mremap",
+               "vma-churn", "fork-storm", "threads-1m", "threads-64m", "file-refault", "collapse-split", "free-pageout",
                "exec-exit", "shared-mm-vfork", "shared-mm-clone")
 LIUBO_SAMPLES = 12
 
