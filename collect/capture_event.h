@@ -45,7 +45,7 @@ struct KernelCall {
   KernelOperation operation = KernelOperation::open;
   KernelRoot root = KernelRoot::proc;
   std::uint64_t handle = 0;  ///< of the file or directory it is about
-  std::string path = {};          ///< relative, as asked
+  std::string path = {};     ///< relative, as asked
   std::uint64_t offset = 0;
   std::uint64_t size = 0;  ///< bytes asked; regions asked of PAGEMAP_SCAN
   std::uint64_t start = 0;
