@@ -129,6 +129,7 @@ Freeze::~Freeze() {
   constexpr auto kPatience = std::chrono::milliseconds(100);
   const Clock::time_point until = Clock::now() + kPatience;
   std::vector<pid_t> held;
+  held.reserve(threads_.size());
   for (const auto& [thread, signal] : threads_) held.push_back(thread);
   for (const pid_t thread : held) {
     // PTRACE_DETACH takes the signal in a pointer's place.

@@ -27,6 +27,8 @@ class CaptureWriter {
                                              const CaptureMetadata& metadata);
   CaptureWriter(CaptureWriter&&) noexcept;
   CaptureWriter& operator=(CaptureWriter&&) noexcept;
+  CaptureWriter(const CaptureWriter&) = delete;
+  CaptureWriter& operator=(const CaptureWriter&) = delete;
   ~CaptureWriter();
 
   void append(const CaptureEvent& event, DataEncoding data);
@@ -60,6 +62,8 @@ class CaptureReader {
   static Result<CaptureReader> from_descriptor(UniqueFd fd, std::string name);
   CaptureReader(CaptureReader&&) noexcept;
   CaptureReader& operator=(CaptureReader&&) noexcept;
+  CaptureReader(const CaptureReader&) = delete;
+  CaptureReader& operator=(const CaptureReader&) = delete;
   ~CaptureReader();
 
   [[nodiscard]] const std::string& path() const;

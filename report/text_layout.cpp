@@ -39,7 +39,7 @@ std::string bytes_text(std::uint64_t bytes) {
 }
 
 std::string interval_text(const Interval& bytes) {
-  const std::string low = bytes_text(bytes.low);
+  std::string low = bytes_text(bytes.low);
   const std::string high = bytes_text(bytes.high);
   if (low == high) return low;
   const std::size_t low_blank = low.find(' ');

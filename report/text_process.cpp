@@ -35,7 +35,7 @@ Lines labelled(std::string_view label, std::string_view text, const TextStyle& s
 // short.
 std::string process_name(const ProcessReport& process, std::size_t columns) {
   constexpr std::size_t kShortestName = 4;
-  const std::string pid = "pid " + std::to_string(process.pid);
+  std::string pid = "pid " + std::to_string(process.pid);
   const std::size_t around = pid.size() + 3;
   if (process.comm.empty() || columns < around + kShortestName) return pid;
   return fit_columns(printable(process.comm), columns - around) + " (" + pid + ")";
