@@ -85,12 +85,15 @@ void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
 }
 
 void ProcessAudit::conclude_watches() {
-  const bool numa_settled = steps_ >= (asleep_ ? kStepsNumaMaps : kStepsAwake);
+  const unsigned numa_steps = asleep_ ? kStepsNumaMaps : kStepsAwake;
+  const bool judged_before = series_done_ != 0;
   for (const VmaWatch& watch : watches_) {
+    if (blamed_.contains(watch.range().first)) continue;
     const auto suspect = std::lower_bound(
         suspects_.begin(), suspects_.end(), watch.range().first,
         [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
-    const bool suspected = suspect != suspects_.end() && suspect->range.first == watch.range().first;
+    const bool suspected = !judged_before && suspect != suspects_.end() &&
+                           suspect->range.first == watch.range().first;
     if (!watch.present() || watch.steps() == 0) {
       if (suspected) give_up(watch, watch.resolve_coverage() ? "coverage" : "unstable");
       continue;
@@ -104,9 +107,10 @@ void ProcessAudit::conclude_watches() {
     }
     if (!watch.contradictions(pages_).any()) continue;
     if (watch.steps() < required_steps() && !watch.contradictions(pages_).identity) {
-      give_up(watch, "series");
-    } else if (const auto culprit = blame(watch, asleep_, numa_settled, pages_)) {
+      if (!judged_before) give_up(watch, "series");
+    } else if (const auto culprit = blame(watch, asleep_, watch.numa().reads >= numa_steps, pages_)) {
       add_blame(watch, *culprit);
+      blamed_.insert(watch.range().first);
     }
   }
 }
@@ -174,12 +178,7 @@ void ProcessAudit::set_verdict(ProcessReport& report) const {
 }
 
 void ProcessAudit::conclude(ProcessReport& report) {
-  if (options_.confirm) {
-    conclude_watches();
-    conclude_totals();
-  } else {
-    conclude_unconfirmed();
-  }
+  if (!options_.confirm) conclude_unconfirmed();
   for (Finding& finding : findings_) {
     keep_largest_vmas(finding);
     (is_note(finding) ? report.notes : report.findings).push_back(std::move(finding));
@@ -196,7 +195,7 @@ void ProcessAudit::conclude(ProcessReport& report) {
   report.truth = TrueMemory{.rss = truth(), .pss = {}, .by_scan = capabilities_.pagemap_scan};
   report.audited_bytes = audited_bytes_;
   report.vmas = sums_.vmas;
-  report.brackets = chunks_;
+  report.brackets = chunk_sums_.size();
   report.worst_suspect_steps = longest_suspicion_;
   report.unknown_fields = unknown_fields_;
   set_verdict(report);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,6 +37,7 @@ class ProcessAudit final : public SampleSink {
   void on_rollup(const SmapsRecord& rollup) override;
   void on_sweep_end(const SweepEnd& end) override;
   SeriesPlan plan_series() override;
+  bool wants_numa() override;
   void on_listing(const SmapsText& text) override;
   std::span<const Range> watched_ranges() override;
   void on_pass(const PagePass& pass, const PagePass* plain) override;
@@ -47,6 +49,8 @@ class ProcessAudit final : public SampleSink {
 
   /// Fills in everything that was learnt; to be called once, after the last sample.
   void conclude(ProcessReport& report);
+  /// The sampling was broken off, but a series that was finished before has proved something.
+  [[nodiscard]] bool has_findings() const { return !findings_.empty(); }
 
   /// A page inside an audited VMA, for the identity check after the last read.
   [[nodiscard]] std::optional<std::uint64_t> known_page() const { return known_page_; }
@@ -61,7 +65,18 @@ class ProcessAudit final : public SampleSink {
     std::string name;
   };
 
-  void screen(const SmapsRecord& record, const Chunk& chunk);
+  /// One bracket, kept until H, C and A of the whole sweep are known (docs/method.md §4).
+  struct ChunkSum {
+    Interval resident;
+    std::uint64_t size = 0;
+    std::uint64_t faults = 0;
+    std::uint64_t pages_per_fault = 1;
+    bool holds_pmd_range = false;
+    bool userfault = false;
+  };
+
+  void screen(const SmapsRecord& record, const Chunk& chunk, ChunkSum& sum);
+  [[nodiscard]] Interval truth_of(const ChunkSum& chunk) const;
   void add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
                    Interval expected);
   [[nodiscard]] bool totals_suspect() const;
@@ -69,9 +84,10 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] Interval truth() const;
   [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
   [[nodiscard]] Interval walk_sum() const;
-  [[nodiscard]] bool watches_alive(bool& numa_alone) const;
+  bool watches_alive(bool& numa_alone);
   [[nodiscard]] std::uint64_t counter_slack() const;
   [[nodiscard]] unsigned required_steps() const;
+  void end_series();
   void settle_geometry();
   void give_up(const VmaWatch& watch, std::string_view reason);
   void conclude_watches();
@@ -88,14 +104,8 @@ class ProcessAudit final : public SampleSink {
   // The screen.
   SmapsSums sums_;
   Interval resident_;               ///< Σ[L, U] of covered, compared VMAs
+  std::vector<ChunkSum> chunk_sums_;
   Interval vdso_resident_;          ///< the part of it that numa_maps leaves out
-  Interval userfault_resident_;     ///< the part of it in userfaultfd VMAs, beside their Size
-  std::uint64_t userfault_size_ = 0;
-  std::uint64_t compared_size_ = 0;
-  std::uint64_t faults_ = 0;
-  std::uint64_t chunks_ = 0;
-  std::uint64_t largest_fault_pages_ = 1;
-  bool holds_pmd_ranges_ = false;
   std::uint64_t numa_bytes_ = 0;
   std::uint64_t numa_anon_bytes_ = 0;
   bool numa_read_ = false;
@@ -119,11 +129,16 @@ class ProcessAudit final : public SampleSink {
   unsigned steps_ = 0;
   bool asleep_ = false;
   bool sleep_asked_ = false;
+  bool numa_contested_ = false;
+  unsigned series_done_ = 0;
+  bool totals_done_ = false;
 
   // The outcome.
   std::map<std::string_view, std::uint64_t> open_bytes_;  ///< reason → bytes that could hide an error
+  std::optional<Interval> series_walk_;  ///< [ΣL*, ΣU*] of a series over the whole mm
   Interval resolved_;  ///< [L*, U*] of VMAs that only the series covered
   std::vector<Finding> findings_;
+  std::set<std::uint64_t> blamed_;  ///< starts of VMAs that a finding is about
   Interval smaps_missing_;
   bool smaps_exact_ = true;
   unsigned longest_suspicion_ = 0;

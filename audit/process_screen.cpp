@@ -11,13 +11,15 @@ ProcessAudit::ProcessAudit(const KernelCapabilities& capabilities, const PageGeo
     : capabilities_(capabilities), pages_(pages), options_(options) {}
 
 void ProcessAudit::on_chunk(const Chunk& chunk) {
-  faults_ += chunk.faults;
-  ++chunks_;
   unknown_fields_ += chunk.text.unknown_fields;
-  for (const SmapsRecord& record : chunk.text.records) screen(record, chunk);
+  ChunkSum sum;
+  sum.faults = chunk.faults;
+  for (const SmapsRecord& record : chunk.text.records) screen(record, chunk, sum);
+  resident_ += sum.resident;
+  chunk_sums_.push_back(sum);
 }
 
-void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk) {
+void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSum& sum) {
   const VmaTraits traits = traits_of(record);
   const Range range{record.header.start, record.header.end};
   sums_.add(record, traits);
@@ -32,16 +34,13 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk) {
   }
 
   const Interval resident = resident_between(chunk.before, chunk.after, range, traits, pages_);
-  resident_ += resident;
-  compared_size_ += range.length();
+  sum.resident += resident;
+  sum.size += range.length();
+  sum.pages_per_fault =
+      std::max(sum.pages_per_fault, pages_per_fault(traits, range, capabilities_, pages_));
+  sum.holds_pmd_range |= !traits.no_huge_page && aligned_pmd_pages(range, pages_).length() != 0;
+  sum.userfault |= traits.userfault;
   if (traits.vdso) vdso_resident_ += resident;
-  if (traits.userfault) {
-    userfault_resident_ += resident;
-    userfault_size_ += range.length();
-  }
-  largest_fault_pages_ =
-      std::max(largest_fault_pages_, pages_per_fault(traits, range, capabilities_, pages_));
-  if (!traits.no_huge_page && aligned_pmd_pages(range, pages_).length() != 0) holds_pmd_ranges_ = true;
   if (!resident.contains(*rss) || broken_identity(record)) {
     add_suspect(record, traits, false, resident);
   } else {
@@ -135,27 +134,32 @@ bool ProcessAudit::fields_suspect() const {
          pages_.bytes(end_.statm->resident_pages) != *before->vm_rss;
 }
 
-/// ΣL', ΣU' of docs/method.md §4: the sums, widened by what faults and collapses may have moved unless
-/// the target slept. Every page can be misjudged in the two brackets that share its pass at most.
+/// L', U' of docs/method.md §4 for the VMAs of one bracket together.
+Interval ProcessAudit::truth_of(const ChunkSum& chunk) const {
+  if (chunk.userfault) return {0, chunk.size};
+  const std::uint64_t awake = end_.awake_threads;
+  const std::uint64_t arrivals = chunk.faults + awake;
+  std::uint64_t slack_pages = chunk.pages_per_fault * arrivals;
+  if (chunk.holds_pmd_range) {
+    const std::uint64_t in_flight = awake > 0 ? 1 : 0;
+    slack_pages += pages_.pages_per_pmd() * (std::min(arrivals, end_.huge_faults + awake) +
+                                             end_.collapses + in_flight);
+  }
+  return chunk.resident.widened(pages_.bytes(slack_pages), chunk.size);
+}
+
+/// The sum over all brackets, widened unless the target slept; a series over the whole mm narrows it to
+/// what all of its passes and any of its passes saw.
 Interval ProcessAudit::truth() const {
-  Interval sum = resident_;
-  sum += resolved_;
+  const bool slept = end_.asleep && end_.faults == 0;
+  Interval sum = resolved_;
+  for (const ChunkSum& chunk : chunk_sums_) sum += slept ? chunk.resident : truth_of(chunk);
   for (const auto& [reason, bytes] : open_bytes_) {
     if (reason != "maybe_pages") sum.high += bytes;
   }
-  if (end_.asleep && end_.faults == 0) return sum;
-  const std::uint64_t awake = end_.awake_threads;
-  const std::uint64_t arrivals = faults_ + awake * chunks_;
-  std::uint64_t slack_pages = largest_fault_pages_ * arrivals;
-  if (holds_pmd_ranges_) {
-    const std::uint64_t in_flight = awake > 0 ? 1 : 0;
-    const std::uint64_t huge = std::min(arrivals, 2 * end_.huge_faults + awake * chunks_);
-    slack_pages += pages_.pages_per_pmd() * (huge + 2 * (end_.collapses + in_flight));
-  }
-  sum = sum.widened(pages_.bytes(slack_pages), std::max(sum.high, compared_size_));
-  sum.low -= std::min(sum.low, userfault_resident_.low);
-  sum.high += userfault_size_ - std::min(userfault_size_, userfault_resident_.high);
-  return sum;
+  if (!series_walk_) return sum;
+  const Interval both{std::max(sum.low, series_walk_->low), std::min(sum.high, series_walk_->high)};
+  return both.low <= both.high ? both : *series_walk_;
 }
 
 }  // namespace smaps_audit

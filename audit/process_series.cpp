@@ -12,16 +12,51 @@ constexpr unsigned kMostRestarts = 3;
 
 }  // namespace
 
+/// One series at most for the suspects and one for the totals; both in one where the target sleeps,
+/// since it costs no more then. A busy target's suspects come first and cheaply: their walk is short.
 SeriesPlan ProcessAudit::plan_series() {
+  if (plan_.wanted) end_series();
+  const SeriesPlan none;
+  if (!options_.confirm) return none;
+  const bool first = series_done_ == 0;
   const bool totals = totals_suspect();
-  plan_ = {.wanted = options_.confirm && (options_.full_series || totals || !suspects_.empty()),
-           .whole_mm = options_.full_series || totals,
-           .full = options_.full_series};
-  if (!plan_.wanted || plan_.whole_mm) return plan_;
-  for (const Suspect& suspect : suspects_) {
-    watches_.emplace_back(suspect.range, suspect.traits, suspect.uncovered);
+  if (options_.full_series) {
+    plan_ = first ? SeriesPlan{.wanted = true, .whole_mm = true, .full = true} : none;
+  } else if (first && !suspects_.empty() && (!totals || !end_.asleep)) {
+    plan_ = {.wanted = true};
+    for (const Suspect& suspect : suspects_) {
+      watches_.emplace_back(suspect.range, suspect.traits, suspect.uncovered);
+    }
+  } else if (totals && !totals_done_) {
+    plan_ = {.wanted = true, .whole_mm = true};
+  } else {
+    plan_ = none;
   }
   return plan_;
+}
+
+/// Keeps what this series proved and makes room for the next.
+void ProcessAudit::end_series() {
+  conclude_watches();
+  conclude_totals();
+  totals_done_ = totals_done_ || plan_.whole_mm;
+  if (plan_.whole_mm && steps_ >= kStepsAsleep) series_walk_ = walk_sum();
+  ++series_done_;
+  plan_ = {};
+  watches_.clear();
+  totals_ = {};
+  moved_.clear();
+  step_sums_ = {};
+  unknown_vma_bytes_ = 0;
+  largest_unknown_vma_bytes_ = 0;
+  steps_ = 0;
+  asleep_ = false;
+  sleep_asked_ = false;
+  numa_contested_ = false;
+}
+
+bool ProcessAudit::wants_numa() {
+  return plan_.full || steps_ < kStepsNumaMaps || numa_contested_;
 }
 
 void ProcessAudit::on_listing(const SmapsText& text) {
@@ -119,15 +154,17 @@ void ProcessAudit::settle_geometry() {
   step_sums_ = {};
 }
 
-bool ProcessAudit::watches_alive(bool& numa_alone) const {
+bool ProcessAudit::watches_alive(bool& numa_alone) {
   bool alive = false;
   numa_alone = false;
+  numa_contested_ = false;
   for (const VmaWatch& watch : watches_) {
-    if (!watch.present()) continue;
+    if (!watch.present() || blamed_.contains(watch.range().first)) continue;
     const Contradictions found = watch.contradictions(pages_);
     const bool restarted = watch.restarts() != 0 && watch.steps() == 0;
     if (found.any() || restarted || (watch.resolve_coverage() && watch.steps() == 0)) alive = true;
     if (found.any() && !found.any_without_numa()) numa_alone = true;
+    if (found.numa_walk != Contradiction::none) numa_contested_ = true;
     if (restarted) numa_alone = true;
   }
   return alive;
@@ -145,7 +182,7 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   const bool maybe_asleep = !sleep_asked_ || asleep_;
   const bool watch_alive = watches_alive(numa_alone);
   const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
-  if (watch_alive || totals_alive) longest_suspicion_ = step;
+  if (watch_alive || totals_alive) longest_suspicion_ = std::max(longest_suspicion_, step);
 
   if (plan_.full) {
     const bool slept_enough = still && asleep_ && step >= kStepsNumaMaps;
@@ -157,7 +194,8 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
     return numa_alone && step < kStepsNumaMaps ? StepDecision::go_on : StepDecision::done;
   }
   const bool late_starters = std::any_of(watches_.begin(), watches_.end(), [&](const VmaWatch& w) {
-    return w.present() && w.steps() < kStepsAwake && w.contradictions(pages_).any();
+    return w.present() && !blamed_.contains(w.range().first) && w.steps() < kStepsAwake &&
+           w.contradictions(pages_).any();
   });
   const bool enough = step >= kStepsAwake && !late_starters;
   return enough || step >= (kMostRestarts + 1) * kStepsAwake ? StepDecision::done

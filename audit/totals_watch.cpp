@@ -128,6 +128,7 @@ void TotalsWatch::on_rollup(const SmapsRecord& rollup) {
   for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
     if (const auto value = rollup.values.bytes(static_cast<Field>(i))) rollup_[i].add(*value);
   }
+  if (const auto rss = rollup.values.bytes(Field::rss)) rollup_reads_.push_back(*rss);
   if (const auto broken = broken_identity(rollup)) {
     rollup_identity_ = broken;
     ++rollup_identity_breaks_;
@@ -161,6 +162,21 @@ Contradiction TotalsWatch::rollup_walk() const {
   return compare(rollup_[at(Field::rss)], rollup_expected());
 }
 
+/// Reads that are short of what every pass of the series saw, before and after.
+std::uint64_t TotalsWatch::short_rollups() const {
+  const std::uint64_t low = rollup_expected().low;
+  return static_cast<std::uint64_t>(std::count_if(rollup_reads_.begin(), rollup_reads_.end(),
+                                                  [low](std::uint64_t rss) { return rss < low; }));
+}
+
+/// Short by fits and starts: the pages were in all passes (≤ 2^−(n+1) for a flicker) and most reads
+/// missed them. The first two reads must not both be right, so that mere flicker ends at once.
+bool TotalsWatch::rollup_mostly_short() const {
+  const std::uint64_t wrong = short_rollups();
+  const std::uint64_t right = rollup_reads_.size() - wrong;
+  return wrong != 0 && right <= std::min(kRightRollupsAllowed, wrong);
+}
+
 Contradiction TotalsWatch::status_walk(std::uint64_t counter_slack) const {
   return compare(vm_rss_, status_expected().widened(counter_slack, UINT64_MAX));
 }
@@ -181,9 +197,16 @@ std::vector<Finding> TotalsWatch::findings(bool asleep, Interval smaps_missing, 
 
 void TotalsWatch::add_rollup(std::vector<Finding>& findings, bool asleep, Interval smaps_missing,
                              bool smaps_exact, const std::optional<Finding>& smaps_finding) const {
-  const Extremes& said = rollup_[at(Field::rss)];
+  Extremes said = rollup_[at(Field::rss)];
   if (!said.seen()) return;
-  if (rollup_walk() != Contradiction::none) {
+  const bool now_and_then = !asleep && rollup_walk() == Contradiction::none && rollup_mostly_short();
+  if (now_and_then) {
+    said = {};
+    for (const std::uint64_t rss : rollup_reads_) {
+      if (rss < rollup_expected().low) said.add(rss);
+    }
+  }
+  if (rollup_walk() != Contradiction::none || now_and_then) {
     Finding total = finding_of("I3", Interface::smaps_rollup, "Rss", said, rollup_expected());
     const bool by_smaps_too = smaps_finding && total.direction == Direction::deficit;
     const std::uint64_t left =

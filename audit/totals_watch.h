@@ -33,6 +33,9 @@ struct SmapsSums {
   [[nodiscard]] std::optional<std::uint64_t> get(SmapsField field) const;
 };
 
+/// A rollup that is short in most reads, though not in all: this many may be right (docs/method.md §6).
+inline constexpr std::uint64_t kRightRollupsAllowed = 4;
+
 /// The totals of a process under a running series: the rollup, status and statm against the sums over
 /// smaps and over the page walk. Like a VmaWatch: what every read confirms lives.
 class TotalsWatch {
@@ -55,6 +58,8 @@ class TotalsWatch {
   [[nodiscard]] Interval rollup_expected() const;
   [[nodiscard]] Interval status_expected() const;
   [[nodiscard]] Contradiction rollup_walk() const;
+  [[nodiscard]] std::uint64_t short_rollups() const;
+  [[nodiscard]] bool rollup_mostly_short() const;
   [[nodiscard]] Contradiction status_walk(std::uint64_t counter_slack) const;
   void add_rollup(std::vector<Finding>& findings, bool asleep, Interval smaps_missing,
                   bool smaps_exact, const std::optional<Finding>& smaps_finding) const;
@@ -65,6 +70,7 @@ class TotalsWatch {
   std::array<Extremes, kSmapsFieldCount> smaps_{};
   std::array<Extremes, kSmapsFieldCount> rollup_{};
   Extremes size_;
+  std::vector<std::uint64_t> rollup_reads_;  ///< Rss of every read: K03 lies only now and then
   Extremes uncompared_rss_;
   Extremes pfnmap_size_;
   Extremes vm_rss_;

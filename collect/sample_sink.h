@@ -50,9 +50,11 @@ enum class StepDecision : std::uint8_t { go_on, done };
 
 /// Receives samples, judges nothing itself; implemented by audit/. The order of calls:
 ///
-///   (on_chunk | on_numa)* on_rollup? on_sweep_end plan_series
-///   [ on_listing* on_pass ( on_series_smaps* on_series_numa* on_series_rollup? on_series_status on_pass
-///     on_step )* ]
+///   (on_chunk | on_numa)* on_rollup? on_sweep_end
+///   ( plan_series on_listing* on_pass ( ‹reads, on_pass in either order› on_step )* )*
+///   reads: on_series_smaps*, on_series_rollup?, on_series_numa* in either order, on_series_status
+///
+/// plan_series is asked again after every series, until it wants none.
 class SampleSink {
  public:
   virtual ~SampleSink() = default;
@@ -65,6 +67,8 @@ class SampleSink {
   virtual SeriesPlan plan_series() = 0;
   /// One read of smaps before the first pass, whole_mm only: which VMAs there are to watch.
   virtual void on_listing(const SmapsText& text) = 0;
+  /// Is numa_maps still needed in this step? It decides whom to believe; a few reads of it do.
+  virtual bool wants_numa() = 0;
   /// The VMAs to walk in the next pass, ascending and disjoint, bytes. Asked before every pass.
   virtual std::span<const Range> watched_ranges() = 0;
   /// `plain`: the same pages by plain reads, where `pass` is by PAGEMAP_SCAN.

@@ -13,6 +13,7 @@ constexpr std::size_t kTextBufferBytes = std::size_t{64} << 10;
 constexpr std::size_t kSmallestChunkBytes = 4096;  // the seq_file's first buffer
 constexpr std::size_t kSmallestRecordBytes = 600;  // of smaps
 constexpr Nanoseconds kShortestPauseSpan = std::chrono::milliseconds(3);
+constexpr Nanoseconds kLongestPauseSpan = std::chrono::milliseconds(100);
 constexpr Nanoseconds kAsleepPause = std::chrono::milliseconds(50);
 // Per page-table page, before anything was measured (docs/design.md, "Gentle").
 constexpr Nanoseconds kWalkPerPageTable = std::chrono::microseconds(15);
@@ -218,9 +219,16 @@ Result<Ok> Sampler::sweep_totals(SampleSink& sink) {
   return each_numa_text(UINT64_MAX, [&](const NumaMapsText& text) { sink.on_numa(text); });
 }
 
-Result<Ok> Sampler::series(SampleSink& sink) {
-  const SeriesPlan plan = sink.plan_series();
-  if (!plan.wanted) return Ok{};
+Result<Ok> Sampler::confirm(SampleSink& sink) {
+  while (true) {
+    const SeriesPlan plan = sink.plan_series();
+    if (!plan.wanted) return Ok{};
+    const Result<Ok> done = series(sink, plan);
+    if (!done) return done;
+  }
+}
+
+Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
   if (plan.whole_mm) {
     const Result<Ok> listed = each_smaps_text(UINT64_MAX, [&](const SmapsText& text) {
       sink.on_listing(text);
@@ -234,18 +242,16 @@ Result<Ok> Sampler::series(SampleSink& sink) {
   const bool shared = !looks_asleep || mm_may_be_shared(view_, target_);
   const auto faults_before = target_.faults(view_);
   if (!faults_before) return faults_before.error();
-  Result<Ok> passed = series_pass(sink);
+  last_bracket_ = Nanoseconds{0};
+  const Result<Ok> passed = series_pass(sink);
   if (!passed) return passed;
 
   bool asleep = looks_asleep && !shared;
   for (unsigned step = 1;; ++step) {
     pause(asleep ? kAsleepPause : Nanoseconds{0});
     last_bracket_ = Nanoseconds{0};
-    const Result<Ok> reads = series_reads(sink, plan.whole_mm);
-    if (!reads) return reads;
-    pause(Nanoseconds{0});
-    passed = series_pass(sink);
-    if (!passed) return passed;
+    const Result<Ok> stepped = series_step(sink, plan.whole_mm);
+    if (!stepped) return stepped;
 
     std::optional<Stillness> still;
     if (step % kStepsAwake == 0 || step == kStepsAsleep || step == kStepsNumaMaps) {
@@ -258,6 +264,16 @@ Result<Ok> Sampler::series(SampleSink& sink) {
     }
     if (sink.on_step(step, still) == StepDecision::done) return Ok{};
   }
+}
+
+/// Reads and pass in an order that a coin decides: a target that flips its pages in step with our reads
+/// can't know whether the next one should find them or not (docs/method.md §6).
+Result<Ok> Sampler::series_step(SampleSink& sink, bool whole_mm) {
+  const bool reads_first = coin();
+  Result<Ok> done = reads_first ? series_reads(sink, whole_mm) : series_pass(sink);
+  if (!done) return done;
+  pause(Nanoseconds{0});
+  return reads_first ? series_pass(sink) : series_reads(sink, whole_mm);
 }
 
 Result<Ok> Sampler::series_pass(SampleSink& sink) {
@@ -282,23 +298,23 @@ Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
   const std::span<const Range> ranges = sink.watched_ranges();
   const std::uint64_t until =
       whole_mm ? UINT64_MAX : (ranges.empty() ? 0 : ranges.back().last);
+  const auto read_numa = [&]() -> Result<Ok> {
+    if (!target_.numa_maps() || !capabilities_.numa_maps || !sink.wants_numa()) return Ok{};
+    return each_numa_text(until, [&](const NumaMapsText& text) { sink.on_series_numa(text); });
+  };
+  const auto read_smaps = [&]() -> Result<Ok> {
+    const Result<Ok> read = each_smaps_text(until, [&](const SmapsText& text) {
+      sink.on_series_smaps(text);
+      return Result<Ok>{Ok{}};
+    });
+    if (!read || !whole_mm) return read;
+    return series_rollup(sink);
+  };
   const Nanoseconds began = view_.monotonic_now();
-  Result<Ok> read = each_smaps_text(until, [&](const SmapsText& text) {
-    sink.on_series_smaps(text);
-    return Result<Ok>{Ok{}};
-  });
+  const bool numa_first = coin();
+  Result<Ok> read = numa_first ? read_numa() : read_smaps();
+  if (read) read = numa_first ? read_smaps() : read_numa();
   if (!read) return read;
-  if (whole_mm && target_.smaps_rollup()) {
-    const auto text = read_whole(view_, *target_.smaps_rollup());
-    if (!text) return text.error();
-    const auto rollup = parse_smaps_rollup(*text);
-    if (!rollup) return in_file(rollup.error(), *target_.smaps_rollup());
-    sink.on_series_rollup(*rollup);
-  }
-  if (target_.numa_maps() && capabilities_.numa_maps) {
-    read = each_numa_text(until, [&](const NumaMapsText& text) { sink.on_series_numa(text); });
-    if (!read) return read;
-  }
   const auto status = target_.status(view_);
   if (!status) return status.error();
   const auto statm = target_.statm(view_);
@@ -308,13 +324,25 @@ Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
   return Ok{};
 }
 
-/// Uniform in 0 … max(3 ms, 3 × the last bracket): a pause must span the bracket for the reads to be
-/// independent of the target's rhythm (docs/method.md §6).
+Result<Ok> Sampler::series_rollup(SampleSink& sink) {
+  if (!target_.smaps_rollup()) return Ok{};
+  const auto text = read_whole(view_, *target_.smaps_rollup());
+  if (!text) return text.error();
+  const auto rollup = parse_smaps_rollup(*text);
+  if (!rollup) return in_file(rollup.error(), *target_.smaps_rollup());
+  sink.on_series_rollup(*rollup);
+  return Ok{};
+}
+
+/// Uniform in 0 … 3 × the last bracket, at least 3 ms, at most 100 ms: a pause that spans the bracket
+/// makes the reads independent of the target's rhythm (docs/method.md §6).
 void Sampler::pause(Nanoseconds at_least) {
   if (!limits_.random_pauses) return;
-  const Nanoseconds span = std::max(kShortestPauseSpan, 3 * last_bracket_);
+  const Nanoseconds span = std::clamp(3 * last_bracket_, kShortestPauseSpan, kLongestPauseSpan);
   const auto part = static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(span.count()));
   view_.sleep_for(at_least + Nanoseconds{part});
 }
+
+bool Sampler::coin() { return limits_.random_pauses && (random_() >> 63) != 0; }
 
 }  // namespace smaps_audit

@@ -43,8 +43,8 @@ class Sampler {
 
   /// The screening sweep. Errors: `gone`, `denied`, `malformed`, `deadline`.
   Result<Ok> sweep(SampleSink& sink);
-  /// The confirming series, if the sink plans one. Same errors.
-  Result<Ok> series(SampleSink& sink);
+  /// The confirming series that the sink plans, one after the other. Same errors.
+  Result<Ok> confirm(SampleSink& sink);
 
   [[nodiscard]] const SampleCost& cost() const { return cost_; }
 
@@ -58,9 +58,13 @@ class Sampler {
   Result<Ok> sweep_chunks(SampleSink& sink);
   Result<Ok> sweep_totals(SampleSink& sink);
   Result<Ok> look_ahead_pass(const SmapsText& text, PagePass& pass);
+  Result<Ok> series(SampleSink& sink, const SeriesPlan& plan);
+  Result<Ok> series_step(SampleSink& sink, bool whole_mm);
   Result<Ok> series_pass(SampleSink& sink);
   Result<Ok> series_reads(SampleSink& sink, bool whole_mm);
+  Result<Ok> series_rollup(SampleSink& sink);
   void pause(Nanoseconds at_least);
+  bool coin();
   [[nodiscard]] std::size_t expected_vmas() const;
 
   KernelView& view_;
