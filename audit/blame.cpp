@@ -20,9 +20,9 @@ std::vector<Dispute> disputes_of(const VmaWatch& vma, bool asleep, bool numa_set
                                  const PageGeometry& pages) {
   const Contradictions found = vma.contradictions(pages);
   const Interface walk = vma.plain().seen() ? Interface::pagemap_scan : Interface::pagemap;
-  const bool walk_disputed =
-      found.smaps_walk != Contradiction::none || found.walk_plain != Contradiction::none ||
-      found.smaps_plain != Contradiction::none;
+  const bool walk_disputed = found.smaps_walk != Contradiction::none ||
+                             found.walk_plain != Contradiction::none ||
+                             found.smaps_plain != Contradiction::none;
   const bool numa_speaks = numa_settled || walk_disputed;
   std::vector<Dispute> disputes;
   const auto add = [&](Interface first, Interface second, Contradiction direction) {
@@ -48,8 +48,8 @@ bool takes_part(const Dispute& dispute, Interface witness) {
 /// The witnesses that take part in every dispute, the likelier liar first.
 std::vector<Interface> culprits(const std::vector<Dispute>& disputes) {
   std::vector<Interface> found;
-  for (const Interface witness : {Interface::smaps, Interface::numa_maps, Interface::pagemap,
-                                  Interface::pagemap_scan}) {
+  for (const Interface witness :
+       {Interface::smaps, Interface::numa_maps, Interface::pagemap, Interface::pagemap_scan}) {
     const bool in_all = std::all_of(disputes.begin(), disputes.end(), [&](const Dispute& dispute) {
       return takes_part(dispute, witness);
     });
@@ -59,9 +59,8 @@ std::vector<Interface> culprits(const std::vector<Dispute>& disputes) {
 }
 
 Direction direction_of(const std::vector<Dispute>& disputes, Interface culprit) {
-  const Dispute& dispute = *std::find_if(disputes.begin(), disputes.end(), [&](const Dispute& d) {
-    return takes_part(d, culprit);
-  });
+  const Dispute& dispute = *std::find_if(disputes.begin(), disputes.end(),
+                                         [&](const Dispute& d) { return takes_part(d, culprit); });
   const bool deficit = dispute.direction == Contradiction::deficit;
   return deficit == (dispute.first == culprit) ? Direction::deficit : Direction::excess;
 }
@@ -81,8 +80,8 @@ void measure(Blame& blame, Interval said, Interval expected) {
 
 Interval said_by(const Extremes& extremes) { return {extremes.smallest, extremes.largest}; }
 
-/// K01: whole PMDs are missing, the VMA has that many, and the witnesses that the table names agree on
-/// them (docs/method.md §8).
+/// K01: whole PMDs are missing, the VMA has that many, and the witnesses that the table names agree
+/// on them (docs/method.md §8).
 void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) {
   const Contradictions found = vma.contradictions(pages);
   for (const KnownDefect& defect : known_defects()) {
@@ -102,7 +101,8 @@ void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) 
     const std::uint64_t fewest = (blame.error + granule - 1) / granule;
     const std::uint64_t largest_error = blame.expected.high - vma.smaps_rss().smallest;
     const bool whole_granules = fewest != 0 && fewest * granule <= largest_error;
-    if (!whole_granules || full_pmd_blocks(vma.walk().in_any(), vma.range(), pages) < fewest) continue;
+    if (!whole_granules || full_pmd_blocks(vma.walk().in_any(), vma.range(), pages) < fewest)
+      continue;
     blame.defect = defect.id;
     blame.cause = vma.traits().accessible ? Cause::numa_hint : Cause::mprotect;
     return;
@@ -112,10 +112,17 @@ void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) 
 std::optional<Blame> blame_identity(const VmaWatch& vma, const PageGeometry& pages) {
   if (!vma.contradictions(pages).identity) return std::nullopt;
   const BrokenIdentity& broken = *vma.identity();
-  return Blame{.interface = Interface::smaps, .against = {}, .direction = broken.direction(),
-               .check = broken.check, .field = broken.field, .reported = broken.reported,
-               .expected = broken.expected, .error = broken.error_bytes(), .exact = true,
-               .defect = {}, .cause = {}};
+  return Blame{.interface = Interface::smaps,
+               .against = {},
+               .direction = broken.direction(),
+               .check = broken.check,
+               .field = broken.field,
+               .reported = broken.reported,
+               .expected = broken.expected,
+               .error = broken.error_bytes(),
+               .exact = true,
+               .defect = {},
+               .cause = {}};
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ struct UpperBound {
   std::string_view relation;
 };
 
-// docs/kernel.md §3, I2. Private ≤ Pss has its own rule: Pss is floored to a kB, the others are not.
+// docs/kernel.md §3, I2. Private ≤ Pss has its own rule: Pss is floored to a kB, the others are
+// not.
 constexpr std::array kUpperBounds = {
     UpperBound{Field::rss, Field::size, "Rss ≤ Size"},
     UpperBound{Field::pss, Field::rss, "Pss ≤ Rss"},
@@ -38,11 +39,12 @@ std::optional<BrokenIdentity> broken_sum(const SmapsValues& values) {
     sum += *bytes;
   }
   if (!rss || *rss == sum) return std::nullopt;
-  return BrokenIdentity{.check = "I2",
-                        .relation = "Rss = Shared_Clean + Shared_Dirty + Private_Clean + Private_Dirty",
-                        .field = "Rss",
-                        .reported = *rss,
-                        .expected = {sum, sum}};
+  return BrokenIdentity{
+      .check = "I2",
+      .relation = "Rss = Shared_Clean + Shared_Dirty + Private_Clean + Private_Dirty",
+      .field = "Rss",
+      .reported = *rss,
+      .expected = {sum, sum}};
 }
 
 /// Locked is all of Pss in a locked VMA and nothing elsewhere.
@@ -51,8 +53,11 @@ std::optional<BrokenIdentity> broken_locked(const SmapsRecord& record) {
   const auto pss = record.values.bytes(Field::pss);
   const bool rollup = !record.values.has(Field::size);
   if (!locked || !pss || rollup || *locked == 0 || *locked == *pss) return std::nullopt;
-  return BrokenIdentity{.check = "I2", .relation = "Locked is 0 or Pss", .field = "Locked",
-                        .reported = *locked, .expected = {*pss, *pss}};
+  return BrokenIdentity{.check = "I2",
+                        .relation = "Locked is 0 or Pss",
+                        .field = "Locked",
+                        .reported = *locked,
+                        .expected = {*pss, *pss}};
 }
 
 }  // namespace
@@ -66,8 +71,10 @@ std::optional<BrokenIdentity> broken_identity(const SmapsRecord& record) {
     const auto value = values.bytes(rule.field);
     const auto bound = values.bytes(rule.bound);
     if (value && bound && *value > *bound) {
-      return BrokenIdentity{.check = "I2", .relation = rule.relation,
-                            .field = smaps_field_name(rule.field), .reported = *value,
+      return BrokenIdentity{.check = "I2",
+                            .relation = rule.relation,
+                            .field = smaps_field_name(rule.field),
+                            .reported = *value,
                             .expected = {0, *bound}};
     }
   }
@@ -75,11 +82,15 @@ std::optional<BrokenIdentity> broken_identity(const SmapsRecord& record) {
 }
 
 std::optional<BrokenIdentity> broken_identity(const StatusNumbers& status) {
-  if (!status.vm_rss || !status.rss_anon || !status.rss_file || !status.rss_shmem) return std::nullopt;
+  if (!status.vm_rss || !status.rss_anon || !status.rss_file || !status.rss_shmem)
+    return std::nullopt;
   const std::uint64_t sum = *status.rss_anon + *status.rss_file + *status.rss_shmem;
   if (*status.vm_rss == sum) return std::nullopt;
-  return BrokenIdentity{.check = "I1", .relation = "VmRSS = RssAnon + RssFile + RssShmem",
-                        .field = "VmRSS", .reported = *status.vm_rss, .expected = {sum, sum}};
+  return BrokenIdentity{.check = "I1",
+                        .relation = "VmRSS = RssAnon + RssFile + RssShmem",
+                        .field = "VmRSS",
+                        .reported = *status.vm_rss,
+                        .expected = {sum, sum}};
 }
 
 }  // namespace smaps_audit

@@ -11,8 +11,8 @@
 
 namespace smaps_audit {
 
-/// A relation inside one record that does not hold: one snapshot under one lock, so no race explains it
-/// (docs/method.md §7, I1 and I2). Bytes.
+/// A relation inside one record that does not hold: one snapshot under one lock, so no race
+/// explains it (docs/method.md §7, I1 and I2). Bytes.
 struct BrokenIdentity {
   std::string_view check;     ///< "I1" or "I2"
   std::string_view relation;  ///< "Rss = Shared_Clean + …", for people

@@ -8,6 +8,28 @@ namespace {
 
 enum class PageClass : std::uint8_t { no, maybe, sure };
 
+/// A private copy of a file's page, or a page of a device's memory that no walk counts.
+bool is_unfiled(std::uint8_t state, const VmaTraits& traits) {
+  constexpr unsigned kRelevant = page_state::kPresent | page_state::kFile | page_state::kExclusive |
+                                 page_state::kZero | page_state::kNotZero;
+  return traits.has_file && !traits.mixedmap &&
+         (state & kRelevant) == (page_state::kPresent | page_state::kNotZero);
+}
+
+/// The pages of `vma` (page numbers) whose state `wanted` accepts.
+template <class Predicate>
+RangeSet pages_where(const PagePass& pass, Range vma, const Predicate& wanted) {
+  RangeSet found;
+  auto run = std::partition_point(pass.runs.begin(), pass.runs.end(),
+                                  [&](const PageRun& r) { return r.last <= vma.first; });
+  for (; run != pass.runs.end() && run->first < vma.last; ++run) {
+    if (wanted(run->state)) {
+      found.append({std::max(run->first, vma.first), std::min(run->last, vma.last)});
+    }
+  }
+  return found;
+}
+
 /// The table of docs/method.md §4. `may_be_huge_zero`: a PMD of this VMA could map the page.
 PageClass class_of(std::uint8_t state, const VmaTraits& traits, bool may_be_huge_zero) {
   const auto has = [state](std::uint8_t bit) { return (state & bit) != 0; };
@@ -23,7 +45,8 @@ PageClass class_of(std::uint8_t state, const VmaTraits& traits, bool may_be_huge
     return has_page ? PageClass::sure : PageClass::maybe;
   }
   if (traits.mixedmap) return PageClass::maybe;  // a special entry has no page
-  const bool has_page = has(page_state::kExclusive) || has(page_state::kNotZero);
+  const bool has_page =
+      has(page_state::kExclusive) || (has(page_state::kNotZero) && !traits.has_file);
   return has_page ? PageClass::sure : PageClass::maybe;
 }
 
@@ -33,19 +56,23 @@ VmaTraits traits_of(const SmapsRecord& record) {
   const VmaHeader& header = record.header;
   const bool vvar = header.name.starts_with("[vvar");
   const bool vsyscall = header.name == "[vsyscall]";
+  const bool special = header.name.starts_with('[') && !header.name.starts_with("[heap") &&
+                       !header.name.starts_with("[stack") && !header.name.starts_with("[anon");
   const bool hugetlb = record.flags.has(VmFlag::hugetlb);
   const bool pfnmap = record.flags.has(VmFlag::pfnmap);
   return VmaTraits{
-      .compared = !(hugetlb || pfnmap || vsyscall || vvar) && header.start < (std::uint64_t{1} << 63),
+      .compared =
+          !(hugetlb || pfnmap || vsyscall || vvar) && header.start < (std::uint64_t{1} << 63),
       .pfnmap = pfnmap,
       .has_file = header.has_file(),
       .mixedmap = record.flags.has(VmFlag::mixedmap),
-      .vdso = header.name == "[vdso]",
+      .special = special,
       .accessible = header.accessible(),
       .userfault = record.flags.has(VmFlag::uffd_missing) || record.flags.has(VmFlag::uffd_wp) ||
                    record.flags.has(VmFlag::uffd_minor),
       .no_huge_page = record.flags.has(VmFlag::no_huge_page),
       .anonymous_private = !header.has_file() && !header.shared,
+      .anonymous_bytes = record.values.bytes(SmapsField::anonymous).value_or(0),
   };
 }
 
@@ -80,15 +107,31 @@ PageSets classify(const PagePass& pass, Range vma_bytes, const VmaTraits& traits
     add({std::max(part.first, huge.first), std::min(part.last, huge.last)}, run->state, true);
     add({std::max(part.first, huge.last), part.last}, run->state, false);
   }
+  if (traits.has_file && traits.anonymous_bytes != 0) {
+    const RangeSet copies =
+        pages_where(pass, vma, [&](std::uint8_t state) { return is_unfiled(state, traits); });
+    if (pages.bytes(copies.count()) <= traits.anonymous_bytes) {
+      sets.sure = union_of(sets.sure, copies);
+    }
+  }
   return sets;
 }
 
 Interval resident_between(const PagePass& before, const PagePass& after, Range vma_bytes,
-                          const VmaTraits& traits, const PageGeometry& pages) {
+                          const VmaTraits& traits, std::uint64_t record_swap_bytes,
+                          const PageGeometry& pages) {
   const PageSets first = classify(before, vma_bytes, traits, pages);
   const PageSets second = classify(after, vma_bytes, traits, pages);
+  RangeSet possible = union_of(first.possible, second.possible);
+  if (record_swap_bytes != 0) {
+    const Range vma{vma_bytes.first / pages.page_bytes, vma_bytes.last / pages.page_bytes};
+    const auto is_swapped = [](std::uint8_t state) { return (state & page_state::kSwapped) != 0; };
+    const RangeSet swapped =
+        intersection(pages_where(before, vma, is_swapped), pages_where(after, vma, is_swapped));
+    if (pages.bytes(swapped.count()) <= record_swap_bytes) possible = difference(possible, swapped);
+  }
   return {pages.bytes(intersection(first.sure, second.sure).count()),
-          pages.bytes(union_of(first.possible, second.possible).count())};
+          pages.bytes(possible.count())};
 }
 
 std::uint64_t pages_per_fault(const VmaTraits& traits, Range vma_bytes,

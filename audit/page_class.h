@@ -12,33 +12,40 @@
 
 namespace smaps_audit {
 
-/// What of a VMA decides how its pages are classed (docs/method.md §4). Two VMAs with equal traits and
-/// equal pages are judged alike.
+/// What of a VMA decides how its pages are classed (docs/method.md §4). Two VMAs with equal traits
+/// and equal pages are judged alike.
 struct VmaTraits {
-  bool compared = true;      ///< false: hugetlb, pfnmap, [vsyscall], [vvar*] say nothing comparable
+  bool compared = true;  ///< false: hugetlb, pfnmap, [vsyscall], [vvar*] say nothing comparable
   bool pfnmap = false;
   bool has_file = false;
   bool mixedmap = false;
-  bool vdso = false;         ///< numa_maps leaves its reserved pages out
-  bool accessible = true;    ///< some of r, w, x: decides mprotect or hint, as the kernel does
+  bool special = false;    ///< [vdso] and its like: numa_maps leaves reserved pages out
+  bool accessible = true;  ///< some of r, w, x: decides mprotect or hint, as the kernel does
   bool userfault = false;
   bool no_huge_page = false;
   bool anonymous_private = false;
+  std::uint64_t anonymous_bytes = 0;  ///< Anonymous of the record: see classify()
 };
 VmaTraits traits_of(const SmapsRecord& record);
 
-/// The pages of one VMA in one pass: `sure` are counted by any correct walk, `possible` are those plus
-/// the ones of which the pass can't tell. Page numbers.
+/// The pages of one VMA in one pass: `sure` are counted by any correct walk, `possible` are those
+/// plus the ones of which the pass can't tell. Page numbers.
 struct PageSets {
   RangeSet sure;
   RangeSet possible;
 };
+///
+/// A page without FILE in the mapping of a file is a private copy, or a page of a device's memory
+/// (DAX before 6.15) that no walk counts. It is sure if it is EXCLUSIVE or if the record owns to as
+/// many anonymous pages; else it is only possible.
 PageSets classify(const PagePass& pass, Range vma_bytes, const VmaTraits& traits,
                   const PageGeometry& pages);
 
-/// [L, U] in bytes of one VMA between two passes: sure in both, possible in either.
+/// [L, U] in bytes of one VMA between two passes: sure in both, possible in either. Entries that
+/// were SWAPPED in both passes are left out of U where the record's Swap owns to all of them.
 Interval resident_between(const PagePass& before, const PagePass& after, Range vma_bytes,
-                          const VmaTraits& traits, const PageGeometry& pages);
+                          const VmaTraits& traits, std::uint64_t record_swap_bytes,
+                          const PageGeometry& pages);
 
 /// Pages that one fault which maps by PTEs may bring into this VMA: k of docs/method.md §4.
 std::uint64_t pages_per_fault(const VmaTraits& traits, Range vma_bytes,

@@ -39,8 +39,8 @@ void ProcessAudit::open(std::uint64_t bytes, std::string_view reason) {
 
 unsigned ProcessAudit::required_steps() const { return asleep_ ? kStepsAsleep : kStepsAwake; }
 
-/// A VMA that no series could be finished on. What it may hold is bounded by its page tables where it
-/// is anonymous: every table page maps one PMD's range.
+/// A VMA that no series could be finished on. What it may hold is bounded by its page tables where
+/// it is anonymous: every table page maps one PMD's range.
 void ProcessAudit::give_up(const VmaWatch& watch, std::string_view reason) {
   open(watch.range().length(), reason);
 }
@@ -92,8 +92,8 @@ void ProcessAudit::conclude_watches() {
     const auto suspect = std::lower_bound(
         suspects_.begin(), suspects_.end(), watch.range().first,
         [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
-    const bool suspected = !judged_before && suspect != suspects_.end() &&
-                           suspect->range.first == watch.range().first;
+    const bool suspected =
+        !judged_before && suspect != suspects_.end() && suspect->range.first == watch.range().first;
     if (!watch.present() || watch.steps() == 0) {
       if (suspected) give_up(watch, watch.resolve_coverage() ? "coverage" : "unstable");
       continue;
@@ -108,7 +108,8 @@ void ProcessAudit::conclude_watches() {
     if (!watch.contradictions(pages_).any()) continue;
     if (watch.steps() < required_steps() && !watch.contradictions(pages_).identity) {
       if (!judged_before) give_up(watch, "series");
-    } else if (const auto culprit = blame(watch, asleep_, watch.numa().reads >= numa_steps, pages_)) {
+    } else if (const auto culprit =
+                   blame(watch, asleep_, watch.numa().reads >= numa_steps, pages_)) {
       add_blame(watch, *culprit);
       blamed_.insert(watch.range().first);
     }
@@ -125,7 +126,8 @@ void ProcessAudit::conclude_totals() {
   if (smaps != findings_.end()) smaps_finding = *smaps;
   for (Finding finding :
        totals_.findings(asleep_, smaps_missing_, smaps_exact_, smaps_finding, counter_slack())) {
-    if (finding.basis != Basis::same_record) finding.basis = asleep_ ? Basis::asleep : Basis::series;
+    if (finding.basis != Basis::same_record)
+      finding.basis = asleep_ ? Basis::asleep : Basis::series;
     if (options_.frozen && finding.basis == Basis::asleep) finding.basis = Basis::frozen;
     findings_.push_back(std::move(finding));
   }
@@ -160,6 +162,7 @@ void ProcessAudit::conclude_unconfirmed() {
 void ProcessAudit::set_verdict(ProcessReport& report) const {
   std::uint64_t most = 0;
   for (const auto& [reason, bytes] : open_bytes_) {
+    if (reason == "maybe_pages" && numa_vouches()) continue;
     report.open_bytes += bytes;
     if (bytes > most) {
       most = bytes;

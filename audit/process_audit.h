@@ -24,9 +24,9 @@ struct ProcessAuditOptions {
   bool frozen = false;
 };
 
-/// Folds the samples of one process into a verdict (docs/method.md §3–§10): the screen finds suspects,
-/// the series confirms them or lets them go. Does no I/O. Its memory grows with the suspects, not with
-/// the VMAs, unless a total of the process is suspect or `full_series` is set.
+/// Folds the samples of one process into a verdict (docs/method.md §3–§10): the screen finds
+/// suspects, the series confirms them or lets them go. Does no I/O. Its memory grows with the
+/// suspects, not with the VMAs, unless a total of the process is suspect or `full_series` is set.
 class ProcessAudit final : public SampleSink {
  public:
   ProcessAudit(const KernelCapabilities& capabilities, const PageGeometry& pages,
@@ -81,6 +81,7 @@ class ProcessAudit final : public SampleSink {
                    Interval expected);
   [[nodiscard]] bool totals_suspect() const;
   [[nodiscard]] bool fields_suspect() const;
+  [[nodiscard]] bool numa_vouches() const;
   [[nodiscard]] Interval truth() const;
   [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
   [[nodiscard]] Interval walk_sum() const;
@@ -103,9 +104,9 @@ class ProcessAudit final : public SampleSink {
 
   // The screen.
   SmapsSums sums_;
-  Interval resident_;               ///< Σ[L, U] of covered, compared VMAs
+  Interval resident_;  ///< Σ[L, U] of covered, compared VMAs
   std::vector<ChunkSum> chunk_sums_;
-  Interval vdso_resident_;          ///< the part of it that numa_maps leaves out
+  Interval special_resident_;  ///< the part of it that numa_maps leaves out
   std::uint64_t numa_bytes_ = 0;
   std::uint64_t numa_anon_bytes_ = 0;
   bool numa_read_ = false;
@@ -123,7 +124,8 @@ class ProcessAudit final : public SampleSink {
   std::vector<Range> ranges_;
   std::map<std::uint64_t, Range> moved_;  ///< start of a watch → bounds that were there instead
   SmapsSums step_sums_;
-  std::uint64_t unknown_vma_bytes_ = 0;   ///< of VMAs that no watch covers, in this read
+  std::optional<std::uint64_t> step_numa_anon_;
+  std::uint64_t unknown_vma_bytes_ = 0;  ///< of VMAs that no watch covers, in this read
   std::uint64_t largest_unknown_vma_bytes_ = 0;
   TotalsWatch totals_;
   unsigned steps_ = 0;
@@ -134,9 +136,11 @@ class ProcessAudit final : public SampleSink {
   bool totals_done_ = false;
 
   // The outcome.
-  std::map<std::string_view, std::uint64_t> open_bytes_;  ///< reason → bytes that could hide an error
+  std::map<std::string_view, std::uint64_t>
+      open_bytes_;                       ///< reason → bytes that could hide an error
   std::optional<Interval> series_walk_;  ///< [ΣL*, ΣU*] of a series over the whole mm
-  Interval resolved_;  ///< [L*, U*] of VMAs that only the series covered
+  std::uint64_t series_low_ = 0;         ///< Σ L* of any series of three steps or more
+  Interval resolved_;                    ///< [L*, U*] of VMAs that only the series covered
   std::vector<Finding> findings_;
   std::set<std::uint64_t> blamed_;  ///< starts of VMAs that a finding is about
   Interval smaps_missing_;

@@ -33,14 +33,16 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
     return;
   }
 
-  const Interval resident = resident_between(chunk.before, chunk.after, range, traits, pages_);
+  const Interval resident =
+      resident_between(chunk.before, chunk.after, range, traits,
+                       record.values.bytes(SmapsField::swap).value_or(0), pages_);
   sum.resident += resident;
   sum.size += range.length();
   sum.pages_per_fault =
       std::max(sum.pages_per_fault, pages_per_fault(traits, range, capabilities_, pages_));
   sum.holds_pmd_range |= !traits.no_huge_page && aligned_pmd_pages(range, pages_).length() != 0;
   sum.userfault |= traits.userfault;
-  if (traits.vdso) vdso_resident_ += resident;
+  if (traits.special) special_resident_ += resident;
   if (!resident.contains(*rss) || broken_identity(record)) {
     add_suspect(record, traits, false, resident);
   } else {
@@ -95,17 +97,24 @@ bool ProcessAudit::totals_suspect() const {
     if (!fits(*rollup_->bytes(SmapsField::rss), with_uncompared)) return true;
   }
   const Interval counted =
-      Interval{expected.low,
-               expected.high + std::max(sums_.uncompared_rss, sums_.pfnmap_size)}
+      Interval{expected.low, expected.high + std::max(sums_.uncompared_rss, sums_.pfnmap_size)}
           .widened(counter_slack(), UINT64_MAX);
   for (const auto& status : {end_.status_before, end_.status_after}) {
     if (status && status->vm_rss && !fits(*status->vm_rss, counted)) return true;
     if (status && broken_identity(*status)) return true;
   }
-  const Interval numa{expected.low - std::min(expected.low, vdso_resident_.low),
+  const Interval numa{expected.low - std::min(expected.low, special_resident_.low),
                       expected.high + sums_.uncompared_rss};
   if (numa_read_ && !fits(numa_bytes_, numa)) return true;
   return rollup_identity_broken_ || (end_.asleep && fields_suspect());
+}
+
+/// numa_maps counts what smaps counts, page by page the same total, while the target slept: a
+/// second witness for pages of which the walk can't tell (docs/method.md §7).
+bool ProcessAudit::numa_vouches() const {
+  const auto rss = sums_.get(SmapsField::rss);
+  const std::uint64_t elsewhere = sums_.uncompared_rss + special_resident_.high;
+  return numa_read_ && rss && end_.asleep && end_.faults == 0 && numa_bytes_ + elsewhere == *rss;
 }
 
 /// Relations that only a sleeping process makes meaningful on a single look.
@@ -121,7 +130,8 @@ bool ProcessAudit::fields_suspect() const {
                        field == SmapsField::anon_huge_pages;
     if (exact && *said != *sum) return true;
   }
-  if (numa_read_ && sums_.get(SmapsField::anonymous).value_or(numa_anon_bytes_) != numa_anon_bytes_) {
+  if (numa_read_ &&
+      sums_.get(SmapsField::anonymous).value_or(numa_anon_bytes_) != numa_anon_bytes_) {
     return true;
   }
   const auto& before = end_.status_before;
@@ -142,14 +152,14 @@ Interval ProcessAudit::truth_of(const ChunkSum& chunk) const {
   std::uint64_t slack_pages = chunk.pages_per_fault * arrivals;
   if (chunk.holds_pmd_range) {
     const std::uint64_t in_flight = awake > 0 ? 1 : 0;
-    slack_pages += pages_.pages_per_pmd() * (std::min(arrivals, end_.huge_faults + awake) +
-                                             end_.collapses + in_flight);
+    slack_pages += pages_.pages_per_pmd() *
+                   (std::min(arrivals, end_.huge_faults + awake) + end_.collapses + in_flight);
   }
   return chunk.resident.widened(pages_.bytes(slack_pages), chunk.size);
 }
 
-/// The sum over all brackets, widened unless the target slept; a series over the whole mm narrows it to
-/// what all of its passes and any of its passes saw.
+/// The sum over all brackets, widened unless the target slept; a series over the whole mm narrows
+/// it to what all of its passes and any of its passes saw.
 Interval ProcessAudit::truth() const {
   const bool slept = end_.asleep && end_.faults == 0;
   Interval sum = resolved_;
@@ -157,6 +167,7 @@ Interval ProcessAudit::truth() const {
   for (const auto& [reason, bytes] : open_bytes_) {
     if (reason != "maybe_pages") sum.high += bytes;
   }
+  sum.low = std::clamp(series_low_, sum.low, sum.high);
   if (!series_walk_) return sum;
   const Interval both{std::max(sum.low, series_walk_->low), std::min(sum.high, series_walk_->high)};
   return both.low <= both.high ? both : *series_walk_;

@@ -13,7 +13,8 @@ constexpr unsigned kMostRestarts = 3;
 }  // namespace
 
 /// One series at most for the suspects and one for the totals; both in one where the target sleeps,
-/// since it costs no more then. A busy target's suspects come first and cheaply: their walk is short.
+/// since it costs no more then. A busy target's suspects come first and cheaply: their walk is
+/// short.
 SeriesPlan ProcessAudit::plan_series() {
   if (plan_.wanted) end_series();
   const SeriesPlan none;
@@ -40,7 +41,11 @@ void ProcessAudit::end_series() {
   conclude_watches();
   conclude_totals();
   totals_done_ = totals_done_ || plan_.whole_mm;
-  if (plan_.whole_mm && steps_ >= kStepsAsleep) series_walk_ = walk_sum();
+  if (steps_ >= kStepsAsleep) {
+    const Interval walk = walk_sum();
+    series_low_ = std::max(series_low_, walk.low);
+    if (plan_.whole_mm) series_walk_ = walk;
+  }
   ++series_done_;
   plan_ = {};
   watches_.clear();
@@ -55,9 +60,7 @@ void ProcessAudit::end_series() {
   numa_contested_ = false;
 }
 
-bool ProcessAudit::wants_numa() {
-  return plan_.full || steps_ < kStepsNumaMaps || numa_contested_;
-}
+bool ProcessAudit::wants_numa() { return plan_.full || steps_ < kStepsNumaMaps || numa_contested_; }
 
 void ProcessAudit::on_listing(const SmapsText& text) {
   for (const SmapsRecord& record : text.records) {
@@ -125,6 +128,8 @@ void ProcessAudit::on_series_smaps(const SmapsText& text) {
 void ProcessAudit::on_series_numa(const NumaMapsText& text) {
   for (const NumaMapsRecord& record : text.records) {
     if (VmaWatch* watch = find_watch(record.start)) watch->on_numa(record, pages_);
+    if (record.huge) continue;
+    step_numa_anon_ = step_numa_anon_.value_or(0) + pages_.bytes(record.anon_pages.value_or(0));
   }
 }
 
@@ -134,6 +139,7 @@ void ProcessAudit::on_series_status(const StatusNumbers& status, const ProcStatm
   if (!plan_.whole_mm) return;
   totals_.on_smaps(step_sums_);
   totals_.on_status(status, statm, pages_);
+  if (step_numa_anon_) totals_.on_numa_anon(*step_numa_anon_);
 }
 
 /// VMAs that were not there with the same borders start again, three times at most.
@@ -152,6 +158,7 @@ void ProcessAudit::settle_geometry() {
   moved_.clear();
   unknown_vma_bytes_ = 0;
   step_sums_ = {};
+  step_numa_anon_.reset();
 }
 
 bool ProcessAudit::watches_alive(bool& numa_alone) {
@@ -184,14 +191,13 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
   if (watch_alive || totals_alive) longest_suspicion_ = std::max(longest_suspicion_, step);
 
-  if (plan_.full) {
-    const bool slept_enough = still && asleep_ && step >= kStepsNumaMaps;
-    return slept_enough || step >= kStepsAwake ? StepDecision::done : StepDecision::go_on;
-  }
+  if (plan_.full) return step >= kStepsAwake ? StepDecision::done : StepDecision::go_on;
   if (!watch_alive && !totals_alive) return StepDecision::done;
   if (!still) return StepDecision::go_on;
   if (asleep_) {
-    return numa_alone && step < kStepsNumaMaps ? StepDecision::go_on : StepDecision::done;
+    unsigned wanted = numa_alone ? kStepsNumaMaps : kStepsAsleep;
+    if (totals_alive) wanted = std::max(wanted, totals_.reads_wanted());
+    return step >= wanted ? StepDecision::done : StepDecision::go_on;
   }
   const bool late_starters = std::any_of(watches_.begin(), watches_.end(), [&](const VmaWatch& w) {
     return w.present() && !blamed_.contains(w.range().first) && w.steps() < kStepsAwake &&

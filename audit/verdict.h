@@ -13,8 +13,17 @@ namespace smaps_audit {
 enum class Verdict : std::uint8_t { consistent, finding, inconclusive, denied, vanished, skipped };
 enum class Direction : std::uint8_t { deficit, excess };
 
-/// The witnesses (docs/design.md, "Who is lying?"). `pair` never names a culprit: see Finding::against.
-enum class Interface : std::uint8_t { smaps, smaps_rollup, numa_maps, pagemap, pagemap_scan, status, statm };
+/// The witnesses (docs/design.md, "Who is lying?"). `pair` never names a culprit: see
+/// Finding::against.
+enum class Interface : std::uint8_t {
+  smaps,
+  smaps_rollup,
+  numa_maps,
+  pagemap,
+  pagemap_scan,
+  status,
+  statm
+};
 
 /// What makes a finding more than a coincidence (docs/method.md §5–§7).
 enum class Basis : std::uint8_t { asleep, series, same_record, frozen };
@@ -80,7 +89,8 @@ struct ProcessReport {
   std::uint64_t start_time_ticks = 0;
   std::string comm;  ///< bytes as the kernel wrote them
   Verdict verdict = Verdict::inconclusive;
-  /// A stable word for machines ("coverage", "contended", "permission" …) and a sentence for people.
+  /// A stable word for machines ("coverage", "contended", "permission" …) and a sentence for
+  /// people.
   std::string reason;
   std::string explanation;
   bool kernel_thread = false;
@@ -109,8 +119,8 @@ struct Summary {
   std::uint64_t kernel_threads = 0;
 
   void count(const ProcessReport& process);
-  /// Conclusive share of the processes that were there throughout: vanished and kernel threads do not
-  /// count, denied and inconclusive count against. 1 if there was none.
+  /// Conclusive share of the processes that were there throughout: vanished and kernel threads do
+  /// not count, denied and inconclusive count against. 1 if there was none.
   [[nodiscard]] double coverage() const;
 };
 

@@ -57,12 +57,14 @@ void VmaWatch::on_record(const SmapsRecord& record) {
   if (name_.empty()) name_ = std::string{record.header.name};
 }
 
-/// Lines of numa_maps that are no witness: hugetlb counts in other units, the [vdso] page is reserved
-/// and left out, and of a device's memory (DAX) only the anonymous pages are told.
+/// Lines of numa_maps that are no witness: hugetlb counts in other units, reserved pages ([vdso])
+/// are left out, and of a device's memory (DAX) only the anonymous pages are told.
 void VmaWatch::on_numa(const NumaMapsRecord& record, const PageGeometry& pages) {
   if (record.start != range_.first) return;
   const bool only_anonymous = record.total_pages == record.anon_pages.value_or(0);
-  if (record.huge || traits_.vdso || (traits_.has_file && only_anonymous)) numa_comparable_ = false;
+  if (record.huge || traits_.special || traits_.mixedmap || (traits_.has_file && only_anonymous)) {
+    numa_comparable_ = false;
+  }
   if (numa_comparable_) numa_.add(pages.bytes(record.total_pages));
 }
 
@@ -95,7 +97,8 @@ Contradictions VmaWatch::contradictions(const PageGeometry& pages) const {
       found.walk_plain = Contradiction::deficit;
     }
   }
-  // Later steps may do without numa_maps; until then a missing line means that the VMA was elsewhere.
+  // Later steps may do without numa_maps; until then a missing line means that the VMA was
+  // elsewhere.
   if (!numa_comparable_ || numa_.reads < std::min(steps_, kStepsNumaMaps)) return found;
   found.numa_walk = compare(numa_, walk);
   if (plain_.seen()) found.numa_plain = compare(numa_, plain_.bytes(pages));

@@ -83,18 +83,18 @@ ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilit
   report.comm = target->comm();
   report.start_time_ticks = target->start_time_ticks();
 
-  ProcessAudit audit{capabilities,
-                     pages,
-                     {.full_series = options.full_series,
-                      .confirm = options.confirm,
-                      .frozen = options.frozen}};
+  ProcessAudit audit{
+      capabilities,
+      pages,
+      {.full_series = options.full_series, .confirm = options.confirm, .frozen = options.frozen}};
   const SampleLimits limits{.deadline = view.monotonic_now() + options.deadline,
                             .random_pauses = !options.phase_lock};
   Sampler sampler{view, capabilities, pages, *target, limits};
   Result<Ok> done = sampler.sweep(audit);
   if (done) done = sampler.confirm(audit);
   // What a finished series proved stays proved when the time runs out in the next one.
-  const bool out_of_time = !done && done.error().code == ErrorCode::deadline && audit.has_findings();
+  const bool out_of_time =
+      !done && done.error().code == ErrorCode::deadline && audit.has_findings();
   if (done || out_of_time) done = target->still_same(view, audit.known_page());
   if (!done) {
     set_broken_off(report, done.error());

@@ -28,14 +28,15 @@ struct SweepEnd {
   std::optional<ProcStatm> statm;
   std::uint64_t faults = 0;
   std::uint64_t awake_threads = 0;
-  bool asleep = false;              ///< every thread, from before the first read to after the last
-  std::uint64_t huge_faults = 0;    ///< H of method.md §4, host-wide
-  std::uint64_t collapses = 0;      ///< C of method.md §4, host-wide
+  bool asleep = false;            ///< every thread, from before the first read to after the last
+  std::uint64_t huge_faults = 0;  ///< H of method.md §4, host-wide
+  std::uint64_t collapses = 0;    ///< C of method.md §4, host-wide
 };
 
 /// What kept the target still while something was observed.
 struct Stillness {
-  bool asleep = false;  ///< proven for the whole series so far, and no fault counted, and the mm not shared
+  bool asleep =
+      false;  ///< proven for the whole series so far, and no fault counted, and the mm not shared
   std::uint64_t faults = 0;
 };
 
@@ -43,7 +44,7 @@ struct Stillness {
 struct SeriesPlan {
   bool wanted = false;
   bool whole_mm = false;  ///< all VMAs and the totals; else only `watched_ranges`
-  bool full = false;      ///< never cut short: 8 steps if asleep, else 24 (captures)
+  bool full = false;      ///< never cut short: 24 steps whatever they say (captures)
 };
 
 enum class StepDecision : std::uint8_t { go_on, done };
