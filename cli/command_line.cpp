@@ -77,7 +77,10 @@ void add_common(CLI::App& verb, Words& words, const std::vector<std::string>& fo
   verb.add_flag("--no-color", words.common.no_colour, "No colour (also NO_COLOR, TERM=dumb)");
   verb.add_flag("-q,--quiet", words.common.quiet, "No progress, and no text where all is well");
   verb.add_flag("-v,--verbose", words.common.verbose, "List every process in tables");
-  verb.add_option("--without", words.without, "Force fallbacks")->delimiter(',')->group("");
+  verb.add_option("--without", words.without, "Force fallbacks")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group("");
 }
 
 void add_output(CLI::App& verb, Words& words) {
