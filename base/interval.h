@@ -16,7 +16,8 @@ struct Interval {
 
   /// Grown by `slack` on both sides, the upper end capped at `cap` (method.md §4: L', U').
   [[nodiscard]] Interval widened(std::uint64_t slack, std::uint64_t cap) const {
-    return {low > slack ? low - slack : 0, std::max(low, std::min(cap, high + slack))};
+    const std::uint64_t grown = high > UINT64_MAX - slack ? UINT64_MAX : high + slack;
+    return {low > slack ? low - slack : 0, std::max(low, std::min(cap, grown))};
   }
 
   Interval& operator+=(const Interval& other) {

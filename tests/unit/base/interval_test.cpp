@@ -30,6 +30,11 @@ TEST(Interval, StaysAnIntervalIfTheCapLiesBelowIt) {
   EXPECT_LE(widened.low, widened.high);
 }
 
+TEST(Interval, WidensWithoutWrappingAround) {
+  EXPECT_EQ((Interval{10, UINT64_MAX - 1}.widened(5, UINT64_MAX)), (Interval{5, UINT64_MAX}));
+  EXPECT_EQ((Interval{10, 20}.widened(UINT64_MAX, 25)), (Interval{0, 25}));
+}
+
 TEST(Interval, AddsUpEndByEnd) {
   Interval sum{1, 2};
   sum += Interval{10, 20};
