@@ -80,6 +80,20 @@ void measure(Blame& blame, Interval said, Interval expected) {
 
 Interval said_by(const Extremes& extremes) { return {extremes.smallest, extremes.largest}; }
 
+/// Between what and what a witness of this VMA put it.
+Interval testimony(const VmaWatch& vma, Interface witness, const PageGeometry& pages) {
+  switch (witness) {
+    case Interface::smaps: return said_by(vma.smaps_rss());
+    case Interface::numa_maps: return said_by(vma.numa());
+    case Interface::pagemap: return (vma.plain().seen() ? vma.plain() : vma.walk()).bytes(pages);
+    case Interface::pagemap_scan: return vma.walk().bytes(pages);
+    case Interface::smaps_rollup:
+    case Interface::status:
+    case Interface::statm: break;  // tell nothing of a single VMA
+  }
+  return {};
+}
+
 /// K01: whole PMDs are missing, the VMA has that many, and the witnesses that the table names agree
 /// on them (docs/method.md §8).
 void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) {
@@ -139,33 +153,33 @@ std::optional<Blame> blame(const VmaWatch& vma, bool asleep, bool numa_settled,
   result.interface = suspects.front();
   if (suspects.size() > 1) result.against = suspects[1];
   result.direction = direction_of(disputes, result.interface);
-  const Interval walk = vma.walk().bytes(pages);
+  // A pair is measured against each other, a culprit against a witness of the others' number.
+  Interface other = vma.plain().seen() ? Interface::pagemap_scan : Interface::pagemap;
   switch (result.interface) {
     case Interface::smaps: {
       const bool numa_alone = result.against == Interface::numa_maps;
       result.check = numa_alone ? "I6" : "I7";
       result.field = "Rss";
-      measure(result, said_by(vma.smaps_rss()), numa_alone ? said_by(vma.numa()) : walk);
-      if (!numa_alone) match_defect(result, vma, pages);
       break;
     }
     case Interface::numa_maps:
       result.check = "I6";
       result.field = "N*";
-      measure(result, said_by(vma.numa()), walk);
       break;
     case Interface::pagemap:
-    case Interface::pagemap_scan: {
-      const bool second = result.interface == Interface::pagemap && vma.plain().seen();
+    case Interface::pagemap_scan:
       result.check = vma.plain().seen() ? "I12" : "I7";
       result.field = "PRESENT";
-      measure(result, second ? vma.plain().bytes(pages) : walk, said_by(vma.smaps_rss()));
+      other = Interface::smaps;
       break;
-    }
     case Interface::smaps_rollup:
     case Interface::status:
     case Interface::statm: return std::nullopt;
   }
+  measure(result, testimony(vma, result.interface, pages),
+          testimony(vma, result.against.value_or(other), pages));
+  const bool rss_by_walk = result.interface == Interface::smaps && result.check == "I7";
+  if (rss_by_walk) match_defect(result, vma, pages);
   return result;
 }
 

@@ -8,12 +8,13 @@ namespace {
 
 enum class PageClass : std::uint8_t { no, maybe, sure };
 
-/// A private copy of a file's page, or a page of a device's memory that no walk counts.
+/// A private copy of a file's page, or a page of a device's memory that no walk counts. EXCLUSIVE
+/// ones are copies for certain; they are among those that the record owns to, so they are counted.
 bool is_unfiled(std::uint8_t state, const VmaTraits& traits) {
-  constexpr unsigned kRelevant = page_state::kPresent | page_state::kFile | page_state::kExclusive |
-                                 page_state::kZero | page_state::kNotZero;
-  return traits.has_file && !traits.mixedmap &&
-         (state & kRelevant) == (page_state::kPresent | page_state::kNotZero);
+  constexpr unsigned kRelevant = page_state::kPresent | page_state::kFile | page_state::kZero;
+  constexpr unsigned kHasPage = page_state::kExclusive | page_state::kNotZero;
+  return traits.has_file && !traits.mixedmap && (state & kRelevant) == page_state::kPresent &&
+         (state & kHasPage) != 0;
 }
 
 /// The pages of `vma` (page numbers) whose state `wanted` accepts.

@@ -25,6 +25,12 @@ struct VmaTraits {
   bool no_huge_page = false;
   bool anonymous_private = false;
   std::uint64_t anonymous_bytes = 0;  ///< Anonymous of the record: see classify()
+
+  /// Is this still memory of the same kind? What mprotect, madvise and a fault change is not asked.
+  [[nodiscard]] bool same_kind(const VmaTraits& other) const {
+    return compared == other.compared && has_file == other.has_file && mixedmap == other.mixedmap &&
+           special == other.special && anonymous_private == other.anonymous_private;
+  }
 };
 VmaTraits traits_of(const SmapsRecord& record);
 

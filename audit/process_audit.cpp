@@ -124,8 +124,12 @@ void ProcessAudit::conclude_totals() {
   });
   std::optional<Finding> smaps_finding;
   if (smaps != findings_.end()) smaps_finding = *smaps;
+  const bool pages_explain_anon = std::any_of(
+      findings_.begin(), findings_.end(),
+      [](const Finding& finding) { return finding.field == "Rss" || finding.field == "N*"; });
   for (Finding finding :
        totals_.findings(asleep_, smaps_missing_, smaps_exact_, smaps_finding, counter_slack())) {
+    if (finding.field == "anon" && pages_explain_anon) continue;
     if (finding.basis != Basis::same_record)
       finding.basis = asleep_ ? Basis::asleep : Basis::series;
     if (options_.frozen && finding.basis == Basis::asleep) finding.basis = Basis::frozen;

@@ -65,6 +65,11 @@ class ProcessAudit final : public SampleSink {
     std::string name;
   };
 
+  struct Moved {
+    Range range;
+    VmaTraits traits;
+  };
+
   /// One bracket, kept until H, C and A of the whole sweep are known (docs/method.md §4).
   struct ChunkSum {
     Interval resident;
@@ -77,6 +82,7 @@ class ProcessAudit final : public SampleSink {
 
   void screen(const SmapsRecord& record, const Chunk& chunk, ChunkSum& sum);
   [[nodiscard]] Interval truth_of(const ChunkSum& chunk) const;
+  void add_watch(Range range, const VmaTraits& traits, bool uncovered);
   void add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
                    Interval expected);
   [[nodiscard]] bool totals_suspect() const;
@@ -122,7 +128,7 @@ class ProcessAudit final : public SampleSink {
   SeriesPlan plan_;
   std::vector<VmaWatch> watches_;  ///< ascending
   std::vector<Range> ranges_;
-  std::map<std::uint64_t, Range> moved_;  ///< start of a watch → bounds that were there instead
+  std::map<std::uint64_t, Moved> moved_;  ///< start of a watch → what was there instead
   SmapsSums step_sums_;
   std::optional<std::uint64_t> step_numa_anon_;
   std::uint64_t unknown_vma_bytes_ = 0;  ///< of VMAs that no watch covers, in this read

@@ -52,6 +52,10 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
 
 void ProcessAudit::add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
                                Interval expected) {
+  // A VMA that grew while smaps was read is told twice; suspects stay ascending and disjoint.
+  while (!suspects_.empty() && suspects_.back().range.last > record.header.start) {
+    suspects_.pop_back();
+  }
   suspects_.push_back({.range = {record.header.start, record.header.end},
                        .traits = traits,
                        .uncovered = uncovered,
@@ -148,7 +152,9 @@ bool ProcessAudit::fields_suspect() const {
 Interval ProcessAudit::truth_of(const ChunkSum& chunk) const {
   if (chunk.userfault) return {0, chunk.size};
   const std::uint64_t awake = end_.awake_threads;
-  const std::uint64_t arrivals = chunk.faults + awake;
+  // More than every page of the bracket can't have come; a counter that ran backwards says so too.
+  const std::uint64_t all = pages_.pages(chunk.size);
+  const std::uint64_t arrivals = std::min(chunk.faults, all) + std::min(awake, all);
   std::uint64_t slack_pages = chunk.pages_per_fault * arrivals;
   if (chunk.holds_pmd_range) {
     const std::uint64_t in_flight = awake > 0 ? 1 : 0;

@@ -26,7 +26,7 @@ SeriesPlan ProcessAudit::plan_series() {
   } else if (first && !suspects_.empty() && (!totals || !end_.asleep)) {
     plan_ = {.wanted = true};
     for (const Suspect& suspect : suspects_) {
-      watches_.emplace_back(suspect.range, suspect.traits, suspect.uncovered);
+      add_watch(suspect.range, suspect.traits, suspect.uncovered);
     }
   } else if (totals && !totals_done_) {
     plan_ = {.wanted = true, .whole_mm = true};
@@ -73,8 +73,15 @@ void ProcessAudit::on_listing(const SmapsText& text) {
         [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
     const bool uncovered =
         suspect != suspects_.end() && suspect->range == range && suspect->uncovered;
-    watches_.emplace_back(range, traits, uncovered);
+    add_watch(range, traits, uncovered);
   }
+}
+
+/// smaps goes on behind the last end: a VMA that was merged or grew meanwhile is told once more,
+/// and what was told of its parts before is outdated.
+void ProcessAudit::add_watch(Range range, const VmaTraits& traits, bool uncovered) {
+  while (!watches_.empty() && watches_.back().range().last > range.first) watches_.pop_back();
+  watches_.emplace_back(range, traits, uncovered);
 }
 
 std::span<const Range> ProcessAudit::watched_ranges() {
@@ -117,9 +124,10 @@ void ProcessAudit::on_series_smaps(const SmapsText& text) {
       unknown_vma_bytes_ += record.header.size_bytes();
       continue;
     }
-    watch->on_record(record);
-    if (watch->range().last != record.header.end) {
-      moved_[record.header.start] = {record.header.start, record.header.end};
+    if (watch->range().last == record.header.end && watch->traits().same_kind(traits)) {
+      watch->on_record(record);
+    } else {
+      moved_[record.header.start] = {{record.header.start, record.header.end}, traits};
       unknown_vma_bytes_ += record.header.size_bytes();
     }
   }
@@ -149,10 +157,10 @@ void ProcessAudit::settle_geometry() {
     if (!watch.present() || watch.end_step()) continue;
     const auto moved = moved_.find(watch.range().first);
     if (moved != moved_.end() && watch.restarts() < kMostRestarts) {
-      const Range bounds = moved->second;
+      const Range bounds = moved->second.range;
       const auto next = std::next(watches_.begin(), &watch - watches_.data() + 1);
       const bool room = next == watches_.end() || bounds.last <= next->range().first;
-      if (room) watch.restart(bounds);
+      if (room) watch.restart(bounds, moved->second.traits);
     }
   }
   moved_.clear();

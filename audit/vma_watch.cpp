@@ -75,9 +75,9 @@ bool VmaWatch::end_step() {
   return was_there;
 }
 
-void VmaWatch::restart(Range bytes) {
+void VmaWatch::restart(Range bytes, const VmaTraits& traits) {
   *this = [&] {
-    VmaWatch again{bytes, traits_, resolve_coverage_};
+    VmaWatch again{bytes, traits, resolve_coverage_};
     again.restarts_ = restarts_ + 1;
     return again;
   }();

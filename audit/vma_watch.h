@@ -70,7 +70,7 @@ class VmaWatch {
   /// The end of one step: false if the VMA was not there with the same bounds in this read.
   bool end_step();
   /// Forgets all evidence: the VMA is another one now (docs/method.md §6, at most 3 times).
-  void restart(Range bytes);
+  void restart(Range bytes, const VmaTraits& traits);
 
   [[nodiscard]] Contradictions contradictions(const PageGeometry& pages) const;
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/totals_watch.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/audit/evidence.h"
+
+namespace smaps_audit {
+namespace {
+
+using namespace evidence;  // NOLINT(google-build-using-namespace)
+
+constexpr Range kVma{kHuge, 9 * kHuge};
+constexpr std::uint64_t kRss = 4 * kHuge;
+
+struct Step {
+  std::uint64_t smaps = kRss;
+  std::optional<std::uint64_t> rollup = kRss;
+  std::uint64_t vm_rss = kRss;
+  std::optional<std::uint64_t> statm = {};
+  std::optional<std::uint64_t> vm_size = {};
+};
+
+void feed(TotalsWatch& watch, const Step& step) {
+  SmapsSums sums;
+  const SmapsRecord record = record_of(kVma, step.smaps);
+  sums.add(record, traits_of(record));
+  if (step.rollup) watch.on_rollup(rollup_of(*step.rollup));
+  watch.on_smaps(sums);
+  StatusNumbers status;
+  status.vm_rss = step.vm_rss;
+  status.rss_anon = step.vm_rss;
+  status.rss_file = 0;
+  status.rss_shmem = 0;
+  status.vm_size = step.vm_size.value_or(kVma.length());
+  watch.on_status(status, {.resident_pages = step.statm.value_or(step.vm_rss) / kPage}, kPages);
+  watch.on_walk({kRss, kRss});
+}
+
+std::vector<Finding> after(const std::vector<Step>& steps, bool asleep = false,
+                           std::uint64_t counter_slack = 0) {
+  TotalsWatch watch;
+  for (const Step& step : steps) feed(watch, step);
+  EXPECT_EQ(watch.alive(asleep, counter_slack),
+            !watch.findings(asleep, {}, false, std::nullopt, counter_slack).empty());
+  return watch.findings(asleep, {}, false, std::nullopt, counter_slack);
+}
+
+TEST(CounterSlack, IsNothingWhereCountersAreSummedOnRead) {
+  KernelCapabilities capabilities;
+  capabilities.rss_counters = RssCounterError::exact;
+  EXPECT_EQ(rss_counter_slack(capabilities, 1000, kPages), 0u);
+}
+
+TEST(CounterSlack, IsTheWiderOfTheTwoBounds) {
+  KernelCapabilities capabilities;
+  EXPECT_EQ(rss_counter_slack(capabilities, 1, kPages), 66 * (1 + 2 * 17) * kPage);
+  EXPECT_EQ(rss_counter_slack(capabilities, 2, kPages), 2 * 66 * (1 + 2 * 17) * kPage);
+  capabilities.cpus = 256;
+  EXPECT_EQ(rss_counter_slack(capabilities, 1, kPages), 3 * 256 * 511 * kPage);
+}
+
+TEST(SmapsSums, LeaveTheGateOutOfTheSize) {
+  SmapsSums sums;
+  const SmapsRecord gate = record_of({0xffffffffff600000, 0xffffffffff601000}, 0, "[vsyscall]");
+  sums.add(gate, traits_of(gate));
+  EXPECT_EQ(sums.size_bytes, 0u);
+  EXPECT_EQ(sums.pfnmap_size, 0u);
+  EXPECT_EQ(sums.vmas, 1u);
+}
+
+TEST(SmapsSums, KeepApartWhatPagemapNeverShows) {
+  SmapsSums sums;
+  SmapsRecord device = record_of({kHuge, kHuge + 16 * kPage}, 4 * kPage, "/dev/x");
+  device.flags.known = static_cast<std::uint32_t>(VmFlag::pfnmap);
+  sums.add(device, traits_of(device));
+  EXPECT_EQ(sums.uncompared_rss, 4 * kPage);
+  EXPECT_EQ(sums.pfnmap_size, 16 * kPage);
+}
+
+TEST(SmapsSums, AnAbsentFieldStaysAbsent) {
+  SmapsSums sums;
+  const SmapsRecord record = record_of(kVma, kRss);
+  sums.add(record, traits_of(record));
+  EXPECT_EQ(sums.get(SmapsField::rss), kRss);
+  EXPECT_EQ(sums.get(SmapsField::ksm), std::nullopt);
+}
+
+TEST(TotalsWatch, IsSilentWhereAllAgree) {
+  EXPECT_TRUE(after({Step{}, Step{}, Step{}}).empty());
+  EXPECT_TRUE(after({Step{}, Step{}, Step{}}, true).empty());
+}
+
+TEST(TotalsWatch, IsSilentBeforeTheFirstRead) {
+  const TotalsWatch watch;
+  EXPECT_FALSE(watch.alive(true, 0));
+}
+
+TEST(TotalsWatch, FindsARollupThatIsAlwaysShort) {
+  const auto found = after({24, Step{.rollup = kRss - kHuge}});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].interface, Interface::smaps_rollup);
+  EXPECT_EQ(found[0].check, "I3");
+  EXPECT_EQ(found[0].direction, Direction::deficit);
+  EXPECT_EQ(found[0].error_bytes, kHuge);
+  EXPECT_TRUE(found[0].exact);
+  EXPECT_FALSE(found[0].defect);  // the same number every time is no race
+}
+
+TEST(TotalsWatch, KnowsARollupThatIsShortByAnotherAmountEachTime) {
+  std::vector<Step> steps;
+  for (std::uint64_t i = 0; i < 24; ++i) steps.push_back({.rollup = kRss - kHuge - i * kPage});
+  const auto found = after(steps);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].defect, "K03");
+  EXPECT_EQ(found[0].reported_bytes, kRss - kHuge - 23 * kPage);
+  EXPECT_EQ(found[0].error_bytes, kHuge + 23 * kPage);
+  EXPECT_FALSE(found[0].exact);
+  const auto asleep = after(steps, true);
+  ASSERT_EQ(asleep.size(), 1u);
+  EXPECT_FALSE(asleep[0].defect);  // needs threads that run
+}
+
+TEST(TotalsWatch, FindsARollupThatIsRightNowAndThen) {
+  std::vector<Step> steps;
+  for (std::uint64_t i = 0; i < 24; ++i) {
+    steps.push_back({.rollup = i == 7 || i == 11 ? kRss : kRss - kHuge - i * kPage});
+  }
+  const auto found = after(steps);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].defect, "K03");
+}
+
+TEST(TotalsWatch, LetsARollupGoThatIsRightTooOften) {
+  std::vector<Step> steps;
+  for (std::uint64_t i = 0; i < 24; ++i) {
+    steps.push_back({.rollup = i < 5 ? kRss : kRss - kHuge - i * kPage});
+  }
+  EXPECT_TRUE(after(steps).empty());
+  EXPECT_TRUE(after({Step{.rollup = kRss - kHuge}, Step{}, Step{}}).empty());
+}
+
+TEST(TotalsWatch, ARollupInExcessIsAnExcess) {
+  const auto found = after({24, Step{.rollup = kRss + kHuge}});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].direction, Direction::excess);
+  EXPECT_EQ(found[0].error_bytes, kHuge);
+  EXPECT_FALSE(found[0].defect);
+}
+
+TEST(TotalsWatch, ARollupThatRepeatsSmapsCarriesItsDefect) {
+  TotalsWatch watch;
+  for (int i = 0; i < 24; ++i) {
+    feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - kHuge});
+  }
+  Finding smaps;
+  smaps.interface = Interface::smaps;
+  smaps.defect = "K01";
+  smaps.cause = Cause::mprotect;
+  smaps.vmas_total = 3;
+  const auto found = watch.findings(true, {kHuge, kHuge}, true, smaps, 0);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].interface, Interface::smaps_rollup);
+  EXPECT_EQ(found[0].defect, "K01");
+  EXPECT_EQ(found[0].cause, Cause::mprotect);
+  EXPECT_EQ(found[0].error_bytes, kHuge);
+  EXPECT_EQ(found[0].vmas_total, 3u);
+  EXPECT_TRUE(found[0].exact);
+}
+
+TEST(TotalsWatch, WhatTheRollupMissesBesideSmapsIsAFindingOfItsOwn) {
+  TotalsWatch watch;
+  for (std::uint64_t i = 0; i < 24; ++i) {
+    feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - 2 * kHuge - i * kPage});
+  }
+  Finding smaps;
+  smaps.interface = Interface::smaps;
+  smaps.defect = "K01";
+  const auto found = watch.findings(false, {kHuge, kHuge}, true, smaps, 0);
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0].defect, "K01");
+  EXPECT_EQ(found[0].error_bytes, kHuge);
+  EXPECT_EQ(found[1].defect, "K03");
+  EXPECT_EQ(found[1].error_bytes, kHuge + 23 * kPage);
+}
+
+TEST(TotalsWatch, ARollupThatBreaksItsOwnIdentityIsNamed) {
+  TotalsWatch watch;
+  for (int i = 0; i < 3; ++i) {
+    feed(watch, {.rollup = std::nullopt});
+    SmapsRecord rollup = rollup_of(kRss);
+    rollup.values.set(SmapsField::private_dirty, kRss - kPage);
+    watch.on_rollup(rollup);
+  }
+  const auto found = watch.findings(true, {}, true, std::nullopt, 0);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].check, "I2");
+  EXPECT_EQ(found[0].interface, Interface::smaps_rollup);
+  EXPECT_EQ(found[0].basis, Basis::same_record);
+}
+
+TEST(TotalsWatch, AnotherFieldOfTheRollupIsAPairUnlessACounterDecides) {
+  const auto with = [](SmapsField field, std::uint64_t value) {
+    TotalsWatch watch;
+    for (int i = 0; i < 24; ++i) {
+      feed(watch, {.rollup = std::nullopt});
+      SmapsRecord rollup = rollup_of(kRss);
+      rollup.values.set(field, value);
+      watch.on_rollup(rollup);
+      EXPECT_TRUE(watch.alive(true, 0));
+    }
+    return watch.findings(true, {}, true, std::nullopt, 0);
+  };
+  const auto referenced = with(SmapsField::referenced, kRss - kPage);
+  ASSERT_EQ(referenced.size(), 1u);
+  EXPECT_EQ(referenced[0].field, "Referenced");
+  EXPECT_EQ(referenced[0].against, Interface::smaps);
+  const auto anonymous = with(SmapsField::anonymous, kRss - kPage);
+  ASSERT_EQ(anonymous.size(), 1u);
+  EXPECT_EQ(anonymous[0].field, "Anonymous");
+  EXPECT_FALSE(anonymous[0].against);  // RssAnon sides with smaps
+}
+
+TEST(TotalsWatch, FlooredFieldsOfARollupMayExceedTheSumByAKilobyteAVma) {
+  TotalsWatch watch;
+  for (int i = 0; i < 3; ++i) {
+    feed(watch, {.smaps = kRss, .rollup = std::nullopt});
+    SmapsRecord rollup = rollup_of(kRss);
+    rollup.values.set(SmapsField::swap_pss, 1024);
+    watch.on_rollup(rollup);
+  }
+  EXPECT_FALSE(watch.alive(true, 0));
+}
+
+TEST(TotalsWatch, VmRssOutsideOfWhatTheWalkSawIsFound) {
+  const auto found = after({24, Step{.vm_rss = kRss + kHuge}});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].check, "I4");
+  EXPECT_EQ(found[0].interface, Interface::status);
+  EXPECT_EQ(found[0].field, "VmRSS");
+  EXPECT_EQ(found[0].direction, Direction::excess);
+  EXPECT_EQ(found[0].error_bytes, kHuge);
+}
+
+TEST(TotalsWatch, VmRssInsideTheCountersErrorIsNot) {
+  EXPECT_TRUE(after({24, Step{.vm_rss = kRss + kHuge}}, false, kHuge).empty());
+  EXPECT_TRUE(after({24, Step{.vm_rss = kRss - kHuge}}, false, kHuge).empty());
+  EXPECT_FALSE(after({24, Step{.vm_rss = kRss - kHuge - kPage}}, false, kHuge).empty());
+}
+
+TEST(TotalsWatch, StatmIsComparedWithStatusOnlyOfASleeper) {
+  const std::vector<Step> steps{3, Step{.statm = kRss - kPage}};
+  EXPECT_TRUE(after(steps, false).empty());
+  const auto found = after(steps, true);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].interface, Interface::statm);
+  EXPECT_FALSE(found[0].against);
+}
+
+TEST(TotalsWatch, StatmAgainstStatusIsAPairWhereCountersMayErr) {
+  const auto found = after({3, Step{.statm = kRss - kPage}}, true, kHuge);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].against, Interface::status);
+}
+
+TEST(TotalsWatch, VmSizeIsComparedOnlyOfASleeperAndAsAPair) {
+  const std::vector<Step> steps{3, Step{.vm_size = kVma.length() + kPage}};
+  EXPECT_TRUE(after(steps, false).empty());
+  const auto found = after(steps, true);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].check, "I8");
+  EXPECT_EQ(found[0].against, Interface::smaps);
+}
+
+}  // namespace
+}  // namespace smaps_audit
