@@ -178,6 +178,7 @@ bool ProcessAudit::watches_alive(bool& numa_alone) {
     const Contradictions found = watch.contradictions(pages_);
     const bool restarted = watch.restarts() != 0 && watch.steps() == 0;
     if (found.any() || restarted || (watch.resolve_coverage() && watch.steps() == 0)) alive = true;
+    if (found.any()) longest_suspicion_ = std::max(longest_suspicion_, watch.steps());
     if (found.any() && !found.any_without_numa()) numa_alone = true;
     if (found.numa_walk != Contradiction::none) numa_contested_ = true;
     if (restarted) numa_alone = true;
@@ -197,7 +198,7 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   const bool maybe_asleep = !sleep_asked_ || asleep_;
   const bool watch_alive = watches_alive(numa_alone);
   const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
-  if (watch_alive || totals_alive) longest_suspicion_ = std::max(longest_suspicion_, step);
+  if (totals_alive) longest_suspicion_ = std::max(longest_suspicion_, step);
 
   if (plan_.full) return step >= kStepsAwake ? StepDecision::done : StepDecision::go_on;
   if (!watch_alive && !totals_alive) return StepDecision::done;
