@@ -52,7 +52,8 @@ class ProcessAudit final : public SampleSink {
   /// The sampling was broken off, but a series that was finished before has proved something.
   [[nodiscard]] bool has_findings() const { return !findings_.empty(); }
 
-  /// A page inside an audited VMA, for the identity check after the last read.
+  /// A page of a VMA that was told, for the identity check after the last read. nullopt: smaps had
+  /// no VMA at all, so the mm behind its descriptor is gone (docs/method.md §2).
   [[nodiscard]] std::optional<std::uint64_t> known_page() const { return known_page_; }
 
  private:

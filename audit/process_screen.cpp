@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "audit/process_audit.h"
+#include "collect/look_ahead.h"
 
 namespace smaps_audit {
 
@@ -23,9 +24,10 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
   const VmaTraits traits = traits_of(record);
   const Range range{record.header.start, record.header.end};
   sums_.add(record, traits);
+  const bool of_the_kernel = range.first >= kKernelHalf;
+  if (!known_page_ && !of_the_kernel) known_page_ = range.first / pages_.page_bytes;
   if (!traits.compared) return;
   audited_bytes_ += range.length();
-  if (!known_page_) known_page_ = range.first / pages_.page_bytes;
   const auto rss = record.values.bytes(SmapsField::rss);
   const bool covered = chunk.before.covered.contains(range) && chunk.after.covered.contains(range);
   if (!rss || !covered) {

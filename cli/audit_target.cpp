@@ -91,6 +91,12 @@ ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilit
                             .random_pauses = !options.phase_lock};
   Sampler sampler{view, capabilities, pages, *target, limits};
   Result<Ok> done = sampler.sweep(audit);
+  // Its other files may speak of the mm of another program by now.
+  if (done && !audit.known_page()) {
+    done = Error{.code = ErrorCode::gone,
+                 .what = "the audited address space is gone",
+                 .file = target->smaps().path()};
+  }
   if (done) done = sampler.confirm(audit);
   // What a finished series proved stays proved when the time runs out in the next one.
   const bool out_of_time =
