@@ -86,7 +86,8 @@ std::uint64_t awake_threads(const ThreadsState& before, const ThreadsState& afte
   return awake;
 }
 
-/// Candidates are processes with the same code and stack start: a fork keeps them too, so kcmp decides.
+/// Candidates are processes with the same code and stack start: a fork keeps them too, so kcmp
+/// decides.
 bool mm_may_be_shared(KernelView& view, const Target& target) {
   auto proc = view.open_directory(KernelRoot::proc, ".");
   if (!proc) return true;
@@ -101,7 +102,8 @@ bool mm_may_be_shared(KernelView& view, const Target& target) {
     if (!text) continue;
     const auto stat = parse_proc_stat(*text);
     if (!stat || stat->is_kernel_thread() || stat->state == 'Z') continue;
-    if (stat->start_code != target.start_code() || stat->start_stack != target.start_stack()) continue;
+    if (stat->start_code != target.start_code() || stat->start_stack != target.start_stack())
+      continue;
     const auto same = view.same_mm(target.pid(), static_cast<int>(*pid));
     if (!same && same.error().code == ErrorCode::gone) continue;
     if (!same || *same) return true;

@@ -25,7 +25,7 @@ Result<Ok> LookAhead::next(std::uint64_t from, std::size_t count, std::vector<Ra
   if (by_query_) return next_by_query(from, count, vmas);
   while (!leader_.empty() && leader_.front().last <= from) leader_.pop_front();
   while (leader_.size() < count && !at_end_) {
-    const Result<Ok> read = read_more();
+    Result<Ok> read = read_more();
     if (!read) return read;
     while (!leader_.empty() && leader_.front().last <= from) leader_.pop_front();
   }
@@ -35,12 +35,15 @@ Result<Ok> LookAhead::next(std::uint64_t from, std::size_t count, std::vector<Ra
   return Ok{};
 }
 
-Result<Ok> LookAhead::next_by_query(std::uint64_t from, std::size_t count, std::vector<Range>& vmas) {
+Result<Ok> LookAhead::next_by_query(std::uint64_t from, std::size_t count,
+                                    std::vector<Range>& vmas) {
   for (std::size_t i = 0; i < count; ++i) {
     const auto vma = view_.procmap_query(target_.maps(), from);
     if (!vma) return vma.error();
     if (!*vma || (*vma)->start >= kKernelHalf) break;
-    vmas.push_back({std::max((*vma)->start, from), (*vma)->end});
+    const std::uint64_t start = std::max((*vma)->start, from);
+    if ((*vma)->end <= start) break;
+    vmas.push_back({start, (*vma)->end});
     from = (*vma)->end;
   }
   return Ok{};

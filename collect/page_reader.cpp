@@ -22,7 +22,8 @@ PageReader::PageReader(KernelView& view, const KernelCapabilities& capabilities,
                        const PageGeometry& pages)
     : view_(view), capabilities_(capabilities), pages_(pages) {}
 
-Result<Ok> PageReader::walk(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass) {
+Result<Ok> PageReader::walk(const KernelFile& pagemap, std::span<const Range> vmas,
+                            PagePass& pass) {
   pass.by_scan = capabilities_.pagemap_scan;
   return pass.by_scan ? walk_by_scan(pagemap, vmas, pass) : walk_plain(pagemap, vmas, pass);
 }
@@ -35,7 +36,7 @@ Result<Ok> PageReader::walk_by_scan(const KernelFile& pagemap, std::span<const R
     while (next < vmas.size() && vmas[next].first - range.last <= kScanAcrossHole) {
       range.last = vmas[next++].last;
     }
-    const Result<Ok> scanned = scan(pagemap, range, pass);
+    Result<Ok> scanned = scan(pagemap, range, pass);
     if (!scanned) return scanned;
     pass.covered.append(range);
   }
@@ -53,7 +54,8 @@ Result<Ok> PageReader::scan(const KernelFile& pagemap, Range range, PagePass& pa
     const auto answer = view_.pagemap_scan(pagemap, from, to, kAnyOf, kReturned, regions_);
     if (!answer) return answer.error();
     const std::span<const PageRegion> found{regions_.data(), answer->regions};
-    const Result<Ok> valid = validate_page_regions(found, from, answer->walk_end, pages_.page_bytes);
+    const Result<Ok> valid =
+        validate_page_regions(found, from, answer->walk_end, pages_.page_bytes);
     if (!valid || answer->walk_end <= from) {
       return Error{.code = ErrorCode::malformed,
                    .what = valid ? "PAGEMAP_SCAN made no progress" : valid.error().what,
@@ -65,7 +67,7 @@ Result<Ok> PageReader::scan(const KernelFile& pagemap, Range range, PagePass& pa
       const std::uint64_t last = region.end / pages_.page_bytes;
       const std::uint8_t state = state_of(region);
       if ((state & page_state::kSwapped) != 0 && capabilities_.pfn_visible) {
-        const Result<Ok> appended = append_swapped(pagemap, first, last, pass);
+        Result<Ok> appended = append_swapped(pagemap, first, last, pass);
         if (!appended) return appended;
       } else {
         pass.append(first, last, state);
@@ -97,7 +99,7 @@ Result<Ok> PageReader::append_swapped(const KernelFile& pagemap, std::uint64_t f
   const std::uint64_t block = pages_.pages_per_pmd();
   while (first_page < last_page) {
     const std::uint64_t stop = std::min(last_page, (first_page / block + 1) * block);
-    const Result<Ok> read = read_block(pagemap, first_page, stop, pass);
+    Result<Ok> read = read_block(pagemap, first_page, stop, pass);
     if (!read) return read;
     first_page = stop;
   }
@@ -117,7 +119,7 @@ Result<Ok> PageReader::walk_plain(const KernelFile& pagemap, std::span<const Ran
       if (pending_last != 0 && pending_first / block == first / block) {
         pending_last = stop;
       } else {
-        const Result<Ok> read = read_block(pagemap, pending_first, pending_last, pass);
+        Result<Ok> read = read_block(pagemap, pending_first, pending_last, pass);
         if (!read) return read;
         pending_first = first;
         pending_last = stop;
@@ -129,11 +131,10 @@ Result<Ok> PageReader::walk_plain(const KernelFile& pagemap, std::span<const Ran
   return read_block(pagemap, pending_first, pending_last, pass);
 }
 
-/// One pread inside one PMD's range: on kernels up to 6.4 a PMD that changes under the walk makes the
-/// read run on past its end, shifted by 2 MiB, without an error (docs/method.md §3).
+/// One pread inside one PMD's range: on kernels up to 6.4 a PMD that changes under the walk makes
+/// the read run on past its end, shifted by 2 MiB, without an error (docs/method.md §3).
 Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first_page,
-                                  std::uint64_t last_page,
-                                  PagePass& pass) {
+                                  std::uint64_t last_page, PagePass& pass) {
   if (first_page >= last_page) return Ok{};
   words_.resize(last_page - first_page);
   const std::span<std::byte> bytes = std::as_writable_bytes(std::span{words_});
@@ -153,7 +154,7 @@ Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first
   for (std::uint64_t page = first_page; page < last_page; ++page) {
     const PagemapWord word = words_[page - first_page];
     if (word.raw == 0) continue;
-    std::uint8_t state = state_of(word);
+    std::uint8_t state = state_of(word, page);
     if ((state & page_state::kSwapped) != 0 && (state & page_state::kRealSwap) == 0 &&
         is_poisoned(word)) {
       state |= page_state::kRealSwap;
@@ -163,8 +164,12 @@ Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first
   return Ok{};
 }
 
-std::uint8_t PageReader::state_of(PagemapWord word) const {
+std::uint8_t PageReader::state_of(PagemapWord word, std::uint64_t page) const {
   unsigned state = 0;
+  // The huge zero folio is aligned and mapped by a PMD only; where a host has none to show (THP is
+  // "never"), a frame that does not lie like that is not of it.
+  const std::uint64_t block = pages_.pages_per_pmd();
+  const bool lies_like_huge = word.pfn() % block == page % block;
   if (word.present()) {
     state |= page_state::kPresent;
     if (word.file()) state |= page_state::kFile;
@@ -174,7 +179,7 @@ std::uint8_t PageReader::state_of(PagemapWord word) const {
           capabilities_.huge_zero_pfns && capabilities_.huge_zero_pfns->contains(word.pfn());
       if (word.pfn() == *capabilities_.zero_pfn || huge_zero) {
         state |= page_state::kZero;
-      } else if (capabilities_.huge_zero_pfns || word.exclusive()) {
+      } else if (capabilities_.huge_zero_pfns || word.exclusive() || !lies_like_huge) {
         state |= page_state::kNotZero;
       }
     }
@@ -190,7 +195,8 @@ std::uint8_t PageReader::state_of(PagemapWord word) const {
 
 /// A hwpoison entry keeps the PFN in its offset (K08).
 bool PageReader::is_poisoned(PagemapWord word) {
-  if (!capabilities_.kpageflags || !capabilities_.pfn_visible || word.swap_offset() == 0) return false;
+  if (!capabilities_.kpageflags || !capabilities_.pfn_visible || word.swap_offset() == 0)
+    return false;
   if (!kpageflags_) {
     auto opened = view_.open(KernelRoot::proc, "kpageflags");
     if (!opened) return false;

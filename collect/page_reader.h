@@ -31,7 +31,7 @@ class PageReader {
                         std::uint64_t last_page, PagePass& pass);
   Result<Ok> append_swapped(const KernelFile& pagemap, std::uint64_t first_page,
                             std::uint64_t last_page, PagePass& pass);
-  [[nodiscard]] std::uint8_t state_of(PagemapWord word) const;
+  [[nodiscard]] std::uint8_t state_of(PagemapWord word, std::uint64_t page) const;
   [[nodiscard]] std::uint8_t state_of(const PageRegion& region) const;
   [[nodiscard]] bool is_poisoned(PagemapWord word);
 

@@ -8,7 +8,8 @@
 namespace smaps_audit {
 namespace {
 
-// With a buffer at least as large as the kernel's, every read(2) of a seq_file returns whole records.
+// With a buffer at least as large as the kernel's, every read(2) of a seq_file returns whole
+// records.
 constexpr std::size_t kTextBufferBytes = std::size_t{64} << 10;
 constexpr std::size_t kSmallestChunkBytes = 4096;  // the seq_file's first buffer
 constexpr std::size_t kSmallestRecordBytes = 600;  // of smaps
@@ -63,7 +64,7 @@ Result<Ok> Sampler::within_deadline(const KernelFile& file) const {
 
 /// One read(2); empty at the end of the file.
 Result<std::string_view> Sampler::read_text(const KernelFile& file) {
-  const Result<Ok> in_time = within_deadline(file);
+  Result<Ok> in_time = within_deadline(file);
   if (!in_time) return in_time.error();
   const Nanoseconds began = view_.monotonic_now();
   const auto got = view_.read(file, std::as_writable_bytes(std::span{buffer_}));
@@ -77,7 +78,7 @@ Result<std::string_view> Sampler::read_text(const KernelFile& file) {
 /// `callback(const SmapsText&)` for each read up to the record that reaches `until`.
 template <class Callback>
 Result<Ok> Sampler::each_smaps_text(std::uint64_t until, const Callback& callback) {
-  const Result<Ok> rewound = view_.rewind(target_.smaps());
+  Result<Ok> rewound = view_.rewind(target_.smaps());
   if (!rewound) return rewound;
   while (true) {
     const auto text = read_text(target_.smaps());
@@ -86,7 +87,7 @@ Result<Ok> Sampler::each_smaps_text(std::uint64_t until, const Callback& callbac
     largest_chunk_ = std::max(largest_chunk_, text->size());
     const Result<SmapsText> records = parse_smaps(*text);
     if (!records) return in_file(records.error(), target_.smaps());
-    const Result<Ok> called = callback(*records);
+    Result<Ok> called = callback(*records);
     if (!called) return called;
     if (records->records.empty() || records->records.back().header.end >= until) return Ok{};
   }
@@ -95,7 +96,7 @@ Result<Ok> Sampler::each_smaps_text(std::uint64_t until, const Callback& callbac
 template <class Callback>
 Result<Ok> Sampler::each_numa_text(std::uint64_t until, const Callback& callback) {
   const KernelFile& file = *target_.numa_maps();
-  const Result<Ok> rewound = view_.rewind(file);
+  Result<Ok> rewound = view_.rewind(file);
   if (!rewound) return rewound;
   while (true) {
     const auto text = read_text(file);
@@ -150,23 +151,23 @@ Result<Ok> Sampler::sweep(SampleSink& sink) {
   return Ok{};
 }
 
-/// G0 P0 text1 P1 G1 text2 P2 G2 …: every pass serves as the end of one bracket and the start of the
-/// next; the fault guard of a bracket is read before its first and after its second pass.
+/// G0 P0 text1 P1 G1 text2 P2 G2 …: every pass serves as the end of one bracket and the start of
+/// the next; the fault guard of a bracket is read before its first and after its second pass.
 Result<Ok> Sampler::sweep_chunks(SampleSink& sink) {
   PagePass before;
   PagePass after;
-  const Result<Ok> restarted = look_ahead_.restart();
+  Result<Ok> restarted = look_ahead_.restart();
   if (!restarted) return restarted;
   auto oldest_faults = target_.faults(view_);
   if (!oldest_faults) return oldest_faults.error();
-  const Result<Ok> first = look_ahead_pass(SmapsText{}, before);
+  Result<Ok> first = look_ahead_pass(SmapsText{}, before);
   if (!first) return first;
   auto faults = target_.faults(view_);
   if (!faults) return faults.error();
 
   return each_smaps_text(UINT64_MAX, [&](const SmapsText& text) -> Result<Ok> {
     after.clear();
-    const Result<Ok> passed = look_ahead_pass(text, after);
+    Result<Ok> passed = look_ahead_pass(text, after);
     if (!passed) return passed;
     const auto newest_faults = target_.faults(view_);
     if (!newest_faults) return newest_faults.error();
@@ -188,26 +189,32 @@ Result<Ok> Sampler::look_ahead_pass(const SmapsText& text, PagePass& pass) {
     vmas_.push_back({record.header.start, record.header.end});
   }
   if (end < kKernelHalf) {
-    const Result<Ok> looked = look_ahead_.next(end, expected_vmas(), vmas_);
+    Result<Ok> looked = look_ahead_.next(end, expected_vmas(), vmas_);
     if (!looked) return looked;
   }
   merge_vmas(vmas_);
   if (!capabilities_.pagemap_scan) {
     std::erase_if(vmas_, [&](const Range& vma) {
-      if (vma.length() > address_budget_) return true;
-      address_budget_ -= vma.length() / 2;  // each VMA is walked about twice in a sweep
+      // Decided once: the VMA is walked again in the pass that ends its bracket.
+      if (vma.first < budgeted_until_) return left_out_.contains({vma.first, vma.first + 1});
+      budgeted_until_ = vma.last;
+      if (vma.length() > address_budget_) {
+        left_out_.append(vma);
+        return true;
+      }
+      address_budget_ -= vma.length();
       return false;
     });
   }
   const Nanoseconds began = view_.monotonic_now();
-  const Result<Ok> walked = reader_.walk(target_.pagemap(), vmas_, pass);
+  Result<Ok> walked = reader_.walk(target_.pagemap(), vmas_, pass);
   cost_.reading += view_.monotonic_now() - began;
   return walked;
 }
 
 Result<Ok> Sampler::sweep_totals(SampleSink& sink) {
   if (target_.smaps_rollup()) {
-    const Result<Ok> in_time = within_deadline(*target_.smaps_rollup());
+    Result<Ok> in_time = within_deadline(*target_.smaps_rollup());
     if (!in_time) return in_time;
     const auto text = read_whole(view_, *target_.smaps_rollup());
     if (!text) return text.error();
@@ -223,14 +230,14 @@ Result<Ok> Sampler::confirm(SampleSink& sink) {
   while (true) {
     const SeriesPlan plan = sink.plan_series();
     if (!plan.wanted) return Ok{};
-    const Result<Ok> done = series(sink, plan);
+    Result<Ok> done = series(sink, plan);
     if (!done) return done;
   }
 }
 
 Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
   if (plan.whole_mm) {
-    const Result<Ok> listed = each_smaps_text(UINT64_MAX, [&](const SmapsText& text) {
+    Result<Ok> listed = each_smaps_text(UINT64_MAX, [&](const SmapsText& text) {
       sink.on_listing(text);
       return Result<Ok>{Ok{}};
     });
@@ -243,14 +250,14 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
   const auto faults_before = target_.faults(view_);
   if (!faults_before) return faults_before.error();
   last_bracket_ = Nanoseconds{0};
-  const Result<Ok> passed = series_pass(sink);
+  Result<Ok> passed = series_pass(sink);
   if (!passed) return passed;
 
   bool asleep = looks_asleep && !shared;
   for (unsigned step = 1;; ++step) {
     pause(asleep ? kAsleepPause : Nanoseconds{0});
     last_bracket_ = Nanoseconds{0};
-    const Result<Ok> stepped = series_step(sink, plan.whole_mm);
+    Result<Ok> stepped = series_step(sink, plan.whole_mm);
     if (!stepped) return stepped;
 
     std::optional<Stillness> still;
@@ -266,8 +273,8 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
   }
 }
 
-/// Reads and pass in an order that a coin decides: a target that flips its pages in step with our reads
-/// can't know whether the next one should find them or not (docs/method.md §6).
+/// Reads and pass in an order that a coin decides: a target that flips its pages in step with our
+/// reads can't know whether the next one should find them or not (docs/method.md §6).
 Result<Ok> Sampler::series_step(SampleSink& sink, bool whole_mm) {
   const bool reads_first = coin();
   Result<Ok> done = reads_first ? series_reads(sink, whole_mm) : series_pass(sink);
@@ -277,7 +284,7 @@ Result<Ok> Sampler::series_step(SampleSink& sink, bool whole_mm) {
 }
 
 Result<Ok> Sampler::series_pass(SampleSink& sink) {
-  const Result<Ok> in_time = within_deadline(target_.pagemap());
+  Result<Ok> in_time = within_deadline(target_.pagemap());
   if (!in_time) return in_time;
   const std::span<const Range> ranges = sink.watched_ranges();
   const Nanoseconds began = view_.monotonic_now();
@@ -296,14 +303,13 @@ Result<Ok> Sampler::series_pass(SampleSink& sink) {
 
 Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
   const std::span<const Range> ranges = sink.watched_ranges();
-  const std::uint64_t until =
-      whole_mm ? UINT64_MAX : (ranges.empty() ? 0 : ranges.back().last);
+  const std::uint64_t until = whole_mm ? UINT64_MAX : (ranges.empty() ? 0 : ranges.back().last);
   const auto read_numa = [&]() -> Result<Ok> {
     if (!target_.numa_maps() || !capabilities_.numa_maps || !sink.wants_numa()) return Ok{};
     return each_numa_text(until, [&](const NumaMapsText& text) { sink.on_series_numa(text); });
   };
   const auto read_smaps = [&]() -> Result<Ok> {
-    const Result<Ok> read = each_smaps_text(until, [&](const SmapsText& text) {
+    Result<Ok> read = each_smaps_text(until, [&](const SmapsText& text) {
       sink.on_series_smaps(text);
       return Result<Ok>{Ok{}};
     });
@@ -334,8 +340,8 @@ Result<Ok> Sampler::series_rollup(SampleSink& sink) {
   return Ok{};
 }
 
-/// Uniform in 0 … 3 × the last bracket, at least 3 ms, at most 100 ms: a pause that spans the bracket
-/// makes the reads independent of the target's rhythm (docs/method.md §6).
+/// Uniform in 0 … 3 × the last bracket, at least 3 ms, at most 100 ms: a pause that spans the
+/// bracket makes the reads independent of the target's rhythm (docs/method.md §6).
 void Sampler::pause(Nanoseconds at_least) {
   if (!limits_.random_pauses) return;
   const Nanoseconds span = std::clamp(3 * last_bracket_, kShortestPauseSpan, kLongestPauseSpan);

@@ -29,13 +29,15 @@ struct SampleCost {
 };
 
 inline constexpr unsigned kStepsAsleep = 3;
-inline constexpr unsigned kStepsNumaMaps = 8;  ///< migration hides pages from numa_maps (docs/method.md §7)
+inline constexpr unsigned kStepsNumaMaps =
+    8;  ///< migration hides pages from numa_maps (docs/method.md §7)
 inline constexpr unsigned kStepsAwake = 24;
-/// VMAs that would take more address space than this in plain reads are left out (docs/method.md §3).
+/// VMAs that would take more address space than this in plain reads are left out (docs/method.md
+/// §3).
 inline constexpr std::uint64_t kPlainAddressBudgetBytes = std::uint64_t{256} << 30;
 
-/// Takes the samples of one target in the order of docs/method.md §3 and §6 and hands them to a sink.
-/// Holds one chunk, never a process.
+/// Takes the samples of one target in the order of docs/method.md §3 and §6 and hands them to a
+/// sink. Holds one chunk, never a process.
 class Sampler {
  public:
   Sampler(KernelView& view, const KernelCapabilities& capabilities, const PageGeometry& pages,
@@ -77,6 +79,8 @@ class Sampler {
   std::string buffer_;
   std::size_t largest_chunk_ = 0;
   std::uint64_t address_budget_ = kPlainAddressBudgetBytes;
+  std::uint64_t budgeted_until_ = 0;  ///< VMAs below were charged, or left out
+  RangeSet left_out_;
   std::vector<Range> vmas_;
   PagePass pass_;
   PagePass plain_;

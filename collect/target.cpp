@@ -24,11 +24,14 @@ Result<std::string> read_whole(KernelView& view, const KernelFile& file, std::si
   while (true) {
     const std::size_t filled = text.size();
     if (filled >= limit) {
-      return Error{.code = ErrorCode::truncated, .what = "longer than expected", .file = file.path(),
+      return Error{.code = ErrorCode::truncated,
+                   .what = "longer than expected",
+                   .file = file.path(),
                    .offset = filled};
     }
     text.resize(filled + std::max(kReadStep, filled));
-    const auto got = view.pread(file, std::as_writable_bytes(std::span{text}.subspan(filled)), filled);
+    const auto got =
+        view.pread(file, std::as_writable_bytes(std::span{text}.subspan(filled)), filled);
     if (!got) return got.error();
     text.resize(filled + *got);
     if (*got == 0) return text;
@@ -74,7 +77,8 @@ Result<Target> Target::open(KernelView& view, int pid, RefusedTarget& refused) {
   target.start_code_ = stat->start_code;
   target.start_stack_ = stat->start_stack;
   if (stat->is_kernel_thread()) {
-    return refuse(Refusal::kernel_thread, {.code = ErrorCode::unsupported, .what = "kernel thread"});
+    return refuse(Refusal::kernel_thread,
+                  {.code = ErrorCode::unsupported, .what = "kernel thread"});
   }
   if (stat->state == 'Z' || stat->state == 'X') {
     return refuse(Refusal::zombie, {.code = ErrorCode::gone, .what = "zombie: its memory is gone"});
@@ -94,9 +98,9 @@ Result<Ok> Target::open_files(KernelView& view, const KernelFile& from) {
     const char* name;
     KernelFile* file;
   };
-  for (const Wanted& wanted : {Wanted{"smaps", &smaps_}, Wanted{"pagemap", &pagemap_},
-                               Wanted{"maps", &maps_}, Wanted{"status", &status_},
-                               Wanted{"statm", &statm_}}) {
+  for (const Wanted& wanted :
+       {Wanted{"smaps", &smaps_}, Wanted{"pagemap", &pagemap_}, Wanted{"maps", &maps_},
+        Wanted{"status", &status_}, Wanted{"statm", &statm_}}) {
     auto file = view.open_at(from, wanted.name);
     if (!file) return file.error();
     *wanted.file = *std::move(file);
@@ -141,13 +145,14 @@ Result<Ok> Target::still_same(KernelView& view, std::optional<std::uint64_t> kno
     return gone("it executed another program meanwhile");
   }
   const auto identity = view.identify(directory_, kExecutable);
+  if (!identity && executable_ && identity.error().code != ErrorCode::gone) return identity.error();
   if (identity.ok() != executable_.has_value() || (identity && *identity != *executable_)) {
     return gone("it executed another program meanwhile");
   }
   if (!known_page) return Ok{};
   std::uint64_t word = 0;
-  const auto got = view.pread(pagemap_, std::as_writable_bytes(std::span{&word, 1}),
-                              *known_page * sizeof word);
+  const auto got =
+      view.pread(pagemap_, std::as_writable_bytes(std::span{&word, 1}), *known_page * sizeof word);
   if (!got) return got.error();
   if (*got != sizeof word) return gone("the audited address space is gone");
   return Ok{};
@@ -180,7 +185,7 @@ Result<StatusNumbers> Target::status(KernelView& view) const {
 Result<ProcStatm> Target::statm(KernelView& view) const {
   const Result<std::string> text = read_whole(view, statm_);
   if (!text) return text.error();
-  const Result<ProcStatm> statm = parse_proc_statm(*text);
+  Result<ProcStatm> statm = parse_proc_statm(*text);
   if (!statm) return in_file(statm.error(), statm_);
   return statm;
 }

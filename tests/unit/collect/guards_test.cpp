@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/guards.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "tests/unit/collect/fake_process.h"
+
+namespace smaps_audit {
+namespace {
+
+class GuardsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    process.vmas = {{.range = {0x10000, 0x20000}, .pages = 4}};
+    process.publish();
+  }
+  Target open() {
+    RefusedTarget refused;
+    Result<Target> target = Target::open(view, 7, refused);
+    EXPECT_TRUE(target.ok());
+    return *std::move(target);
+  }
+  FakeKernelView view;
+  FakeProcess process{view};
+};
+
+using Guards = GuardsTest;
+
+ThreadsState threads_of(std::vector<ThreadState> threads) { return {std::move(threads), true}; }
+
+TEST_F(Guards, AThreadWithAWaitChannelIsOffTheQueue) {
+  const ThreadsState state = read_threads(view, open(), true);
+  EXPECT_TRUE(state.complete);
+  ASSERT_EQ(state.threads.size(), 1u);
+  EXPECT_TRUE(state.threads[0].off_queue);
+  EXPECT_EQ(state.threads[0].context_switches, 6u);
+  EXPECT_TRUE(proven_asleep(state, state));
+}
+
+TEST_F(Guards, AThreadWithoutAWaitChannelIsAwake) {
+  for (const char* wchan : {"0", ""}) {
+    process.wchan = wchan;
+    process.publish();
+    const ThreadsState state = read_threads(view, open(), true);
+    EXPECT_FALSE(proven_asleep(state, state)) << wchan;
+    EXPECT_EQ(awake_threads(state, state), 1u);
+  }
+}
+
+TEST_F(Guards, AThreadThatWaitsForAVforkChildIsAwake) {
+  for (const char* wchan : {"kernel_clone", "wait_for_vfork_done", "do_fork"}) {
+    process.wchan = wchan;
+    process.publish();
+    const ThreadsState state = read_threads(view, open(), true);
+    EXPECT_FALSE(proven_asleep(state, state)) << wchan;
+  }
+}
+
+TEST_F(Guards, NobodyIsAsleepWhereWchanTellsNothing) {
+  const ThreadsState state = read_threads(view, open(), false);
+  EXPECT_FALSE(proven_asleep(state, state));
+}
+
+TEST_F(Guards, AThreadThatCanNotBeReadIsAwake) {
+  const Target target = open();
+  for (const char* file : {"/proc/7/task/7/wchan", "/proc/7/task/7/status", "/proc/7/task"}) {
+    view.set_errno(file, EACCES);
+    const ThreadsState state = read_threads(view, target, true);
+    EXPECT_FALSE(state.complete);
+    EXPECT_FALSE(proven_asleep(state, state));
+    EXPECT_GE(awake_threads(state, state), 1u);
+    view.set_errno(file, 0);
+  }
+}
+
+TEST(AwakeThreads, CountsWhoRanCameOrWent) {
+  const ThreadState sleeper{.tid = 1, .context_switches = 5, .off_queue = true};
+  const ThreadState ran{.tid = 1, .context_switches = 6, .off_queue = true};
+  const ThreadState second{.tid = 2, .context_switches = 1, .off_queue = true};
+  EXPECT_EQ(awake_threads(threads_of({sleeper}), threads_of({sleeper})), 0u);
+  EXPECT_EQ(awake_threads(threads_of({sleeper}), threads_of({ran})), 1u);
+  EXPECT_EQ(awake_threads(threads_of({sleeper}), threads_of({sleeper, second})), 1u);
+  EXPECT_EQ(awake_threads(threads_of({sleeper, second}), threads_of({sleeper})), 1u);
+  EXPECT_EQ(awake_threads(threads_of({sleeper}), threads_of({second})), 2u);
+}
+
+TEST(AwakeThreads, NoThreadAtAllProvesNothing) {
+  EXPECT_FALSE(proven_asleep(threads_of({}), threads_of({})));
+  EXPECT_EQ(awake_threads({}, {}), 1u);
+}
+
+TEST_F(Guards, AnMmIsSharedIfAnotherGroupUsesIt) {
+  const Target target = open();
+  EXPECT_FALSE(mm_may_be_shared(view, target));
+  view.set_directory("/proc/.", {"7", "8"});
+  view.set_file("/proc/./8/stat", process.stat());
+  view.set_same_mm(7, 8, false);
+  EXPECT_FALSE(mm_may_be_shared(view, target));
+  view.set_same_mm(7, 8, true);
+  EXPECT_TRUE(mm_may_be_shared(view, target));
+}
+
+TEST_F(Guards, UnknownCountsAsShared) {
+  const Target target = open();
+  view.set_errno("/proc/.", EACCES);
+  EXPECT_TRUE(mm_may_be_shared(view, target));
+}
+
+TEST_F(Guards, VmstatThatCanNotBeReadIsAbsent) {
+  EXPECT_EQ(read_vmstat(view).thp_fault_alloc, 5u);
+  view.set_errno("/proc/vmstat", EACCES);
+  EXPECT_FALSE(read_vmstat(view).thp_fault_alloc);
+}
+
+}  // namespace
+}  // namespace smaps_audit
