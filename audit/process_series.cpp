@@ -24,10 +24,10 @@ SeriesPlan ProcessAudit::plan_series() {
   if (options_.full_series) {
     plan_ = first ? SeriesPlan{.wanted = true, .whole_mm = true, .full = true} : none;
   } else if (first && !suspects_.empty() && (!totals || !end_.asleep)) {
-    plan_ = {.wanted = true};
     for (const Suspect& suspect : suspects_) {
       add_watch(suspect.range, suspect.traits, suspect.uncovered);
     }
+    plan_ = {.wanted = true};
   } else if (totals && !totals_done_) {
     plan_ = {.wanted = true, .whole_mm = true};
   } else {
@@ -67,7 +67,6 @@ void ProcessAudit::on_listing(const SmapsText& text) {
     const VmaTraits traits = traits_of(record);
     if (!traits.compared) continue;
     const Range range{record.header.start, record.header.end};
-    if (!capabilities_.pagemap_scan && range.length() > kPlainAddressBudgetBytes) continue;
     const auto suspect = std::lower_bound(
         suspects_.begin(), suspects_.end(), range.first,
         [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
@@ -81,6 +80,11 @@ void ProcessAudit::on_listing(const SmapsText& text) {
 /// and what was told of its parts before is outdated.
 void ProcessAudit::add_watch(Range range, const VmaTraits& traits, bool uncovered) {
   while (!watches_.empty() && watches_.back().range().last > range.first) watches_.pop_back();
+  // 0.8 ms and 2 MiB of words per GiB in every pass (docs/method.md §3).
+  if (!capabilities_.pagemap_scan && range.length() > kPlainAddressBudgetBytes) {
+    if (series_done_ == 0) open(range.length(), "address_space");
+    return;
+  }
   watches_.emplace_back(range, traits, uncovered);
 }
 

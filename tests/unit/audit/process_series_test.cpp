@@ -92,6 +92,20 @@ TEST(ProcessSeries, ReadsNumaMapsOnlyAsOftenAsItIsNeeded) {
   EXPECT_EQ(reads, kStepsNumaMaps);
 }
 
+TEST(ProcessSeries, LeavesAVmaOutThatPlainReadsCanNotAfford) {
+  // The shadow of a sanitizer: no pass of the screen covered it, and none of a series tries to.
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, kHuge), resident_vma(std::uint64_t{1} << 44, kHuge)};
+  process.vmas[1].range.last += std::uint64_t{1} << 43;
+  process.vmas[1].covered = false;
+  const ProcessReport report = process.audit();
+  EXPECT_EQ(report.verdict, Verdict::inconclusive);
+  EXPECT_EQ(report.reason, "address_space");
+  EXPECT_EQ(report.open_bytes, process.vmas[1].range.length());
+  process.scan = process.capabilities.pagemap_scan = true;
+  EXPECT_EQ(process.audit().verdict, Verdict::consistent);
+}
+
 TEST(ProcessSeries, WalksOnlyTheSuspects) {
   KernelCapabilities capabilities;
   ProcessAudit audit{capabilities, kPages, {}};
