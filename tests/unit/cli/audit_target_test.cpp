@@ -329,16 +329,18 @@ TEST(AuditTarget, AMappingWhoseNameLiesIsOnlyAName) {
   }
 }
 
-/// A child of our own with a little memory, which waits for its end.
+/// A small program that sleeps until its end.
 class QuietChild {
  public:
   QuietChild() {
     pid_ = ::fork();
     if (pid_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      while (true) ::pause();
+      // Another program: a fork of ours would carry a sanitizer's terabytes along.
+      ::execlp("sleep", "sleep", "300", nullptr);
+      ::_exit(127);
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
   QuietChild(const QuietChild&) = delete;
   QuietChild& operator=(const QuietChild&) = delete;
