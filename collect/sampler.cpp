@@ -309,17 +309,24 @@ Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
     return each_numa_text(until, [&](const NumaMapsText& text) { sink.on_series_numa(text); });
   };
   const auto read_smaps = [&]() -> Result<Ok> {
-    Result<Ok> read = each_smaps_text(until, [&](const SmapsText& text) {
+    return each_smaps_text(until, [&](const SmapsText& text) {
       sink.on_series_smaps(text);
       return Result<Ok>{Ok{}};
     });
-    if (!read || !whole_mm) return read;
-    return series_rollup(sink);
+  };
+  // Whoever waits for mmap_lock works right behind a read: what is compared must not be read in one
+  // order.
+  const bool rollup_first = coin();
+  const auto read_smaps_and_rollup = [&]() -> Result<Ok> {
+    if (!whole_mm) return read_smaps();
+    const Result<Ok> first = rollup_first ? series_rollup(sink) : read_smaps();
+    if (!first) return first;
+    return rollup_first ? read_smaps() : series_rollup(sink);
   };
   const Nanoseconds began = view_.monotonic_now();
   const bool numa_first = coin();
-  Result<Ok> read = numa_first ? read_numa() : read_smaps();
-  if (read) read = numa_first ? read_smaps() : read_numa();
+  Result<Ok> read = numa_first ? read_numa() : read_smaps_and_rollup();
+  if (read) read = numa_first ? read_smaps_and_rollup() : read_numa();
   if (!read) return read;
   const auto status = target_.status(view_);
   if (!status) return status.error();
