@@ -21,22 +21,25 @@ Result<Ok> LookAhead::restart() {
   return view_.rewind(target_.maps());
 }
 
-Result<Ok> LookAhead::next(std::uint64_t from, std::size_t count, std::vector<Range>& vmas) {
-  if (by_query_) return next_by_query(from, count, vmas);
-  while (!leader_.empty() && leader_.front().last <= from) leader_.pop_front();
+Result<Ok> LookAhead::next(std::uint64_t from, std::size_t count, std::vector<Range>& vmas,
+                           RangeSet& without_file) {
+  if (by_query_) return next_by_query(from, count, vmas, without_file);
+  while (!leader_.empty() && leader_.front().range.last <= from) leader_.pop_front();
   while (leader_.size() < count && !at_end_) {
     Result<Ok> read = read_more();
     if (!read) return read;
-    while (!leader_.empty() && leader_.front().last <= from) leader_.pop_front();
+    while (!leader_.empty() && leader_.front().range.last <= from) leader_.pop_front();
   }
   for (std::size_t i = 0; i < std::min(count, leader_.size()); ++i) {
-    vmas.push_back({std::max(leader_[i].first, from), leader_[i].last});
+    const Listed& vma = leader_[i];
+    vmas.push_back({std::max(vma.range.first, from), vma.range.last});
+    if (!vma.has_file) add_without_file(without_file, vmas.back());
   }
   return Ok{};
 }
 
-Result<Ok> LookAhead::next_by_query(std::uint64_t from, std::size_t count,
-                                    std::vector<Range>& vmas) {
+Result<Ok> LookAhead::next_by_query(std::uint64_t from, std::size_t count, std::vector<Range>& vmas,
+                                    RangeSet& without_file) {
   for (std::size_t i = 0; i < count; ++i) {
     const auto vma = view_.procmap_query(target_.maps(), from);
     if (!vma) return vma.error();
@@ -44,6 +47,7 @@ Result<Ok> LookAhead::next_by_query(std::uint64_t from, std::size_t count,
     const std::uint64_t start = std::max((*vma)->start, from);
     if ((*vma)->end <= start) break;
     vmas.push_back({start, (*vma)->end});
+    if (!(*vma)->has_file) add_without_file(without_file, vmas.back());
     from = (*vma)->end;
   }
   return Ok{};
@@ -61,7 +65,7 @@ Result<Ok> LookAhead::read_more() {
     return error;
   }
   for (const VmaHeader& vma : *maps) {
-    if (vma.start < kKernelHalf) leader_.push_back({vma.start, vma.end});
+    if (vma.start < kKernelHalf) leader_.push_back({{vma.start, vma.end}, vma.has_file()});
   }
   return Ok{};
 }

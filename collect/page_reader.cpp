@@ -11,6 +11,10 @@ constexpr std::size_t kRegionsPerCall = 512;
 constexpr std::uint64_t kScanBytesPerCall = 256u << 20;
 // VMAs nearer than this are scanned in one call: a hole costs the kernel nothing.
 constexpr std::uint64_t kScanAcrossHole = 64u << 20;
+// FILE makes the kernel look at every struct page, 3/4 of a scan's time, and decides nothing where
+// no file is mapped (docs/method.md §4). From this size on a call of its own costs less than
+// asking.
+constexpr std::uint64_t kOwnScanBytes = 1u << 20;
 // Swap types below are real swap on every configuration; those above may be migration, device or
 // hwpoison entries and markers (include/linux/swap.h, docs/method.md §4).
 constexpr std::uint64_t kFirstSpecialSwapType = 23;
@@ -22,36 +26,50 @@ PageReader::PageReader(KernelView& view, const KernelCapabilities& capabilities,
                        const PageGeometry& pages)
     : view_(view), capabilities_(capabilities), pages_(pages) {}
 
-Result<Ok> PageReader::walk(const KernelFile& pagemap, std::span<const Range> vmas,
-                            PagePass& pass) {
+Result<Ok> PageReader::walk(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass,
+                            const RangeSet& without_file) {
   pass.by_scan = capabilities_.pagemap_scan;
-  return pass.by_scan ? walk_by_scan(pagemap, vmas, pass) : walk_plain(pagemap, vmas, pass);
+  return pass.by_scan ? walk_by_scan(pagemap, vmas, pass, without_file)
+                      : walk_plain(pagemap, vmas, pass);
 }
 
 Result<Ok> PageReader::walk_by_scan(const KernelFile& pagemap, std::span<const Range> vmas,
-                                    PagePass& pass) {
+                                    PagePass& pass, const RangeSet& without_file) {
   std::size_t next = 0;
+  std::uint64_t begin = 0;  // of a hole that the next scan covers too
   while (next < vmas.size()) {
-    Range range = vmas[next++];
+    Range range{begin != 0 ? begin : vmas[next].first, vmas[next].last};
+    bool file = !without_file.contains(vmas[next++]);
+    begin = 0;
     while (next < vmas.size() && vmas[next].first - range.last <= kScanAcrossHole) {
+      const bool next_file = !without_file.contains(vmas[next]);
+      const std::uint64_t fileless_bytes = file ? vmas[next].length() : range.length();
+      if (file != next_file && fileless_bytes >= kOwnScanBytes) {
+        // What a hole may hold by now is asked for FILE.
+        if (file) range.last = vmas[next].first;
+        begin = range.last;
+        break;
+      }
+      file = file || next_file;
       range.last = vmas[next++].last;
     }
-    Result<Ok> scanned = scan(pagemap, range, pass);
+    Result<Ok> scanned = scan(pagemap, range, file, pass);
     if (!scanned) return scanned;
     pass.covered.append(range);
   }
   return Ok{};
 }
 
-Result<Ok> PageReader::scan(const KernelFile& pagemap, Range range, PagePass& pass) {
+Result<Ok> PageReader::scan(const KernelFile& pagemap, Range range, bool ask_for_file,
+                            PagePass& pass) {
   constexpr std::uint64_t kAnyOf = page_is::kPresent | page_is::kSwapped;
-  constexpr std::uint64_t kReturned =
-      page_is::kFile | page_is::kPresent | page_is::kSwapped | page_is::kPfnZero | page_is::kHuge;
+  const std::uint64_t returned = page_is::kPresent | page_is::kSwapped | page_is::kPfnZero |
+                                 page_is::kHuge | (ask_for_file ? page_is::kFile : 0);
   regions_.resize(kRegionsPerCall);
   std::uint64_t from = range.first;
   while (from < range.last) {
     const std::uint64_t to = std::min(range.last, from + kScanBytesPerCall);
-    const auto answer = view_.pagemap_scan(pagemap, from, to, kAnyOf, kReturned, regions_);
+    const auto answer = view_.pagemap_scan(pagemap, from, to, kAnyOf, returned, regions_);
     if (!answer) return answer.error();
     const std::span<const PageRegion> found{regions_.data(), answer->regions};
     const Result<Ok> valid =

@@ -20,13 +20,17 @@ class PageReader {
   PageReader(KernelView& view, const KernelCapabilities& capabilities, const PageGeometry& pages);
 
   /// Walks `vmas` (ascending, disjoint, bytes) by the best way there is, appending to `pass`.
-  Result<Ok> walk(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass);
+  /// `without_file`: which of them map no file, so that their pages need not be asked for FILE; one
+  /// that does map a file by the time of the walk loses certainty only.
+  Result<Ok> walk(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass,
+                  const RangeSet& without_file = {});
   /// The same by plain reads always: the second witness of I12.
   Result<Ok> walk_plain(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass);
 
  private:
-  Result<Ok> walk_by_scan(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass);
-  Result<Ok> scan(const KernelFile& pagemap, Range range, PagePass& pass);
+  Result<Ok> walk_by_scan(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass,
+                          const RangeSet& without_file);
+  Result<Ok> scan(const KernelFile& pagemap, Range range, bool ask_for_file, PagePass& pass);
   Result<Ok> read_block(const KernelFile& pagemap, std::uint64_t first_page,
                         std::uint64_t last_page, PagePass& pass);
   Result<Ok> append_swapped(const KernelFile& pagemap, std::uint64_t first_page,

@@ -182,14 +182,16 @@ Result<Ok> Sampler::sweep_chunks(SampleSink& sink) {
 /// Covers the VMAs of the chunk just read and those that the next one will probably hold.
 Result<Ok> Sampler::look_ahead_pass(const SmapsText& text, PagePass& pass) {
   vmas_.clear();
+  without_file_.clear();
   std::uint64_t end = 0;
   for (const SmapsRecord& record : text.records) {
     end = record.header.end;
     if (record.header.start >= kKernelHalf) break;
     vmas_.push_back({record.header.start, record.header.end});
+    if (!record.header.has_file()) add_without_file(without_file_, vmas_.back());
   }
   if (end < kKernelHalf) {
-    Result<Ok> looked = look_ahead_.next(end, expected_vmas(), vmas_);
+    Result<Ok> looked = look_ahead_.next(end, expected_vmas(), vmas_, without_file_);
     if (!looked) return looked;
   }
   merge_vmas(vmas_);
@@ -207,7 +209,7 @@ Result<Ok> Sampler::look_ahead_pass(const SmapsText& text, PagePass& pass) {
     });
   }
   const Nanoseconds began = view_.monotonic_now();
-  Result<Ok> walked = reader_.walk(target_.pagemap(), vmas_, pass);
+  Result<Ok> walked = reader_.walk(target_.pagemap(), vmas_, pass, without_file_);
   cost_.reading += view_.monotonic_now() - began;
   return walked;
 }
@@ -319,7 +321,7 @@ Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
   const bool rollup_first = coin();
   const auto read_smaps_and_rollup = [&]() -> Result<Ok> {
     if (!whole_mm) return read_smaps();
-    const Result<Ok> first = rollup_first ? series_rollup(sink) : read_smaps();
+    Result<Ok> first = rollup_first ? series_rollup(sink) : read_smaps();
     if (!first) return first;
     return rollup_first ? read_smaps() : series_rollup(sink);
   };

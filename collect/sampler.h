@@ -82,6 +82,7 @@ class Sampler {
   std::uint64_t budgeted_until_ = 0;  ///< VMAs below were charged, or left out
   RangeSet left_out_;
   std::vector<Range> vmas_;
+  RangeSet without_file_;  ///< those of them that map no file
   PagePass pass_;
   PagePass plain_;
   std::mt19937_64 random_;

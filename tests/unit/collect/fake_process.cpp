@@ -29,8 +29,9 @@ std::string fields_of(std::uint64_t pages) {
 }
 
 std::string header_of(const FakeVma& vma) {
-  return fmt::format("{:08x}-{:08x} {} 00000000 00:00 0                          {}\n",
-                     vma.range.first, vma.range.last, vma.permissions, vma.name);
+  return fmt::format("{:08x}-{:08x} {} 00000000 00:00 {}                          {}\n",
+                     vma.range.first, vma.range.last, vma.permissions, vma.has_file ? 9 : 0,
+                     vma.name);
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ void FakeProcess::publish_pages() {
     if (vma.pages != 0) {
       regions.push_back({vma.range.first, vma.range.first + vma.pages * kPage, page_is::kPresent});
     }
-    geometry.push_back({.start = vma.range.first, .end = vma.range.last});
+    geometry.push_back({.start = vma.range.first, .end = vma.range.last, .has_file = vma.has_file});
   }
   kernel_.set_words("/proc/7/pagemap", words);
   if (!scan) return;

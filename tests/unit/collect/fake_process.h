@@ -17,6 +17,7 @@ struct FakeVma {
   std::uint64_t smaps_pages = pages;  ///< that smaps and its rollup tell
   std::string permissions = "rw-p";
   std::string name = {};
+  bool has_file = false;
 };
 
 /// Process 7 of a kernel made of values: all files that an audit reads, asleep, of one thread.

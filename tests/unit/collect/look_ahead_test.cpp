@@ -28,7 +28,8 @@ class LookAheadTest : public testing::TestWithParam<bool> {
   }
   std::vector<Range> next(std::uint64_t from, std::size_t count) {
     std::vector<Range> vmas;
-    const Result<Ok> done = ahead->next(from, count, vmas);
+    without_file.clear();
+    const Result<Ok> done = ahead->next(from, count, vmas, without_file);
     EXPECT_TRUE(done.ok());
     return vmas;
   }
@@ -36,6 +37,7 @@ class LookAheadTest : public testing::TestWithParam<bool> {
   FakeProcess process{view};
   std::unique_ptr<Target> target;
   std::unique_ptr<LookAhead> ahead;
+  RangeSet without_file;  ///< of the last next()
 };
 
 INSTANTIATE_TEST_SUITE_P(ByQueryAndByMaps, LookAheadTest, testing::Bool());
@@ -55,6 +57,24 @@ TEST_P(LookAheadTest, CutsAVmaThatTheAddressLiesIn) {
   EXPECT_EQ(next(0x24000, 1), (std::vector<Range>{{0x24000, 0x28000}}));
 }
 
+TEST_P(LookAheadTest, TellsWhichVmasMapNoFile) {
+  process.vmas[1].has_file = true;
+  process.publish();
+  ASSERT_TRUE(ahead->restart().ok());
+  EXPECT_EQ(next(0, 3).size(), 3u);
+  EXPECT_TRUE(without_file.contains({0x10000, 0x18000}));
+  EXPECT_FALSE(without_file.contains({0x20000, 0x28000}));
+  EXPECT_TRUE(without_file.contains({0x30000, 0x38000}));
+}
+
+TEST(LookAhead, LeavesOutWhatIsOutOfOrder) {
+  RangeSet without_file;
+  add_without_file(without_file, {0x3000, 0x5000});
+  add_without_file(without_file, {0x1000, 0x2000});
+  add_without_file(without_file, {0x4000, 0x6000});
+  EXPECT_EQ(without_file.ranges(), (std::vector<Range>{{0x3000, 0x5000}}));
+}
+
 TEST_P(LookAheadTest, StartsAgain) {
   next(0x48000, 9);
   ASSERT_TRUE(ahead->restart().ok());
@@ -64,7 +84,7 @@ TEST_P(LookAheadTest, StartsAgain) {
 TEST_P(LookAheadTest, PassesAnErrorOn) {
   view.set_errno("/proc/7/maps", ESRCH);
   std::vector<Range> vmas;
-  const Result<Ok> done = ahead->next(0, 1, vmas);
+  const Result<Ok> done = ahead->next(0, 1, vmas, without_file);
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.error().code, ErrorCode::gone);
 }
@@ -90,7 +110,8 @@ TEST(LookAhead, AnAnswerThatEndsBelowTheAddressIsTheEnd) {
   view.set_vmas("/proc/7/maps", {{.start = 0x30000, .end = 0x20000}});
   LookAhead ahead{view, *target, true};
   std::vector<Range> vmas;
-  ASSERT_TRUE(ahead.next(0x10000, 9, vmas).ok());
+  RangeSet without_file;
+  ASSERT_TRUE(ahead.next(0x10000, 9, vmas, without_file).ok());
   EXPECT_TRUE(vmas.empty());
 }
 

@@ -21,12 +21,12 @@ constexpr std::uint64_t kExclusive = std::uint64_t{1} << 56;
 
 class PageReaderTest : public testing::Test {
  protected:
-  PagePass walk(const std::vector<Range>& vmas) {
+  PagePass walk(const std::vector<Range>& vmas, const RangeSet& without_file = {}) {
     PageReader reader{view, capabilities, PageGeometry{}};
     auto file = view.open(KernelRoot::proc, "7/pagemap");
     EXPECT_TRUE(file.ok());
     PagePass pass;
-    const Result<Ok> walked = reader.walk(*file, vmas, pass);
+    const Result<Ok> walked = reader.walk(*file, vmas, pass, without_file);
     error = walked ? std::nullopt : std::optional{walked.error()};
     return pass;
   }
@@ -178,6 +178,34 @@ TEST_F(PageReaderScan, GoesAcrossSmallHolesInOneCall) {
   EXPECT_EQ(scans, 2);
   EXPECT_TRUE(pass.covered.contains({kPage, 17 * kHuge}));
   EXPECT_FALSE(pass.covered.contains({17 * kHuge, 18 * kHuge}));
+}
+
+TEST_F(PageReaderScan, AsksForFileWhereverAFileMayBeMapped) {
+  capabilities.pagemap_scan = true;
+  view.set_scan(kPagemap, {{kHuge, 20 * kHuge, page_is::kPresent | page_is::kFile}});
+  // A file, a hole, a large VMA without a file, a hole, a small one without a file, a file.
+  const std::vector<Range> vmas = {{kHuge, 2 * kHuge},
+                                   {3 * kHuge, 5 * kHuge},
+                                   {6 * kHuge, 6 * kHuge + kPage},
+                                   {7 * kHuge, 8 * kHuge}};
+  RangeSet without_file;
+  without_file.append(vmas[1]);
+  without_file.append(vmas[2]);
+  PagePass pass = walk(vmas, without_file);
+  EXPECT_FALSE(error);
+  EXPECT_TRUE(pass.covered.contains({kHuge, 8 * kHuge}));
+  constexpr unsigned kNoFile = page_state::kPresent | page_state::kNotZero;
+  ASSERT_EQ(pass.runs.size(), 3u);
+  EXPECT_EQ(pass.runs[0].state, kNoFile | page_state::kFile);
+  EXPECT_EQ(pass.runs[0].last, 3 * kHuge / kPage) << "the hole may hold a file by now";
+  EXPECT_EQ(pass.runs[1].state, kNoFile);
+  EXPECT_EQ(pass.runs[1].last, (6 * kHuge + kPage) / kPage);
+  EXPECT_EQ(pass.runs[2].state, kNoFile | page_state::kFile);
+  EXPECT_EQ(pass.runs[2].last, 8 * kHuge / kPage);
+
+  pass = walk({vmas[2], vmas[3]}, without_file);
+  ASSERT_EQ(pass.runs.size(), 1u) << "a small one is not worth a call of its own";
+  EXPECT_EQ(pass.runs[0].state, kNoFile | page_state::kFile);
 }
 
 TEST_F(PageReaderScan, BoundsEachCallAndGoesOnWhereItStopped) {
