@@ -10,11 +10,13 @@ namespace smaps_audit {
 
 /// How one process is audited. A capture stores these, so that its replay does the same.
 struct AuditOptions {
-  bool full_series = false;    ///< capture: the whole confirming series of every VMA, never cut short
-  bool confirm = true;         ///< false (hidden, for the negative control): a suspect is a finding at once
-  bool frozen = false;         ///< the caller holds the target under ptrace (--freeze)
-  bool phase_lock = false;     ///< reserved for tests: no random pauses
-  Nanoseconds deadline{std::chrono::seconds(60)};  ///< for one process, then inconclusive{contended}
+  bool full_series = false;  ///< capture: the whole confirming series of every VMA, never cut short
+  bool confirm =
+      true;  ///< false (hidden, for the negative control): a suspect is a finding at once
+  bool frozen = false;      ///< the caller holds the target under ptrace (--freeze)
+  bool phase_lock = false;  ///< reserved for tests: no random pauses
+  Nanoseconds deadline{
+      std::chrono::seconds(60)};  ///< for one process, then inconclusive{contended}
 };
 
 /// The audit of one process, the same in every program: sweep, screen, confirm, judge.

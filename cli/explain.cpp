@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/explain.h"
 
-#include <algorithm>
-#include <array>
 #include <ostream>
 
+#include "audit/checks.h"
 #include "cli/exit_code.h"
 #include "cli/render.h"
 #include "config/known_defects.h"
@@ -14,35 +13,6 @@
 
 namespace smaps_audit {
 namespace {
-
-struct CheckText {
-  std::string_view id;
-  std::string_view relation;
-  std::string_view exceptions;
-};
-
-// docs/kernel.md §3
-constexpr std::array kChecks{
-    CheckText{"I1",
-              "Inside status VmRSS = RssAnon + RssFile + RssShmem, and statm tells the same sizes.",
-              "None in one read; statm is a read of its own."},
-    CheckText{"I2",
-              "Inside one record of smaps: Rss is the sum of its clean, dirty, shared and private "
-              "parts; Pss <= Rss <= Size; AnonHugePages <= Anonymous <= Rss.",
-              "None: one record is one snapshot under one lock."},
-    CheckText{"I3", "Every field of smaps_rollup is the sum of that field over smaps.",
-              "Pss is rounded for each mapping. K03 breaks it."},
-    CheckText{"I4", "VmRSS of status is the sum of Rss over smaps.",
-              "The kernel's counters may be off by a bound that depends on the kernel; poisoned "
-              "pages; hugetlb is in neither."},
-    CheckText{"I6", "For each mapping the pages of numa_maps are Rss.",
-              "vdso, hugetlb (other unit), pages that are being migrated."},
-    CheckText{"I7", "For each mapping Rss is what pagemap shows as present, without zero pages.",
-              "Device mappings and hugetlb are not in Rss. K01 breaks it."},
-    CheckText{"I8", "VmSize of status is the sum of Size over smaps.", "vsyscall."},
-    CheckText{"I12", "PAGEMAP_SCAN and pagemap show the same pages.",
-              "Guard markers count as swapped."},
-};
 
 void write_wrapped(std::ostream& out, std::string_view label, std::string_view text,
                    const TextStyle& style) {
@@ -82,8 +52,11 @@ void explain_defect(std::ostream& out, const KnownDefect& defect, const TextStyl
 
 void explain_check(std::ostream& out, const CheckText& check, const TextStyle& style) {
   out << check.id << ": a relation that holds on every correct kernel\n";
-  write_wrapped(out, "Relation", check.relation, style);
+  write_wrapped(out, "Says", check.relation, style);
+  write_wrapped(out, "Needs", check.witnesses, style);
+  write_wrapped(out, "Else", check.without, style);
   write_wrapped(out, "Except", check.exceptions, style);
+  write_wrapped(out, "Proof", check.confirmed, style);
 }
 
 void explain_reason(std::ostream& out, const ReasonText& reason, const TextStyle& style) {
@@ -105,9 +78,7 @@ bool explain_one(std::ostream& out, const std::string& id, const TextStyle& styl
     explain_defect(out, *defect, style);
     return true;
   }
-  const auto* const check = std::find_if(kChecks.begin(), kChecks.end(),
-                                         [&](const CheckText& row) { return row.id == upper(id); });
-  if (check != kChecks.end()) {
+  if (const CheckText* const check = find_check(upper(id)); check != nullptr) {
     explain_check(out, *check, style);
     return true;
   }
@@ -121,7 +92,7 @@ void list_all(std::ostream& out, const TextStyle& style) {
   for (const KnownDefect& defect : known_defects())
     write_wrapped(out, defect.id, defect.title, style);
   out << "Checks\n";
-  for (const CheckText& check : kChecks) write_wrapped(out, check.id, check.relation, style);
+  for (const CheckText& check : check_texts()) write_wrapped(out, check.id, check.relation, style);
   out << "Reasons\n";
   std::string words;
   for (const ReasonText& reason : reason_texts()) words += std::string{reason.word} + " ";

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/checks.h"
+
+#include <algorithm>
+#include <array>
+
+namespace smaps_audit {
+namespace {
+
+constexpr std::array kChecks{
+    CheckText{.id = "I1",
+              .relation =
+                  "Within one read of status VmRSS = RssAnon + RssFile + RssShmem, and statm "
+                  "tells the same resident size.",
+              .witnesses = "status, statm.",
+              .without = "Nothing is said.",
+              .exceptions = "statm is a read of its own: compared only while the process sleeps.",
+              .confirmed = "Every read of status breaks it (same record); statm: every read of a "
+                           "series over a sleeping process."},
+    CheckText{
+        .id = "I2",
+        .relation = "Within one record of smaps or smaps_rollup: Rss is the sum of its clean, "
+                    "dirty, shared and private parts; Pss and Referenced <= Rss <= Size; "
+                    "AnonHugePages, KSM, LazyFree <= Anonymous <= Rss; Locked is 0 or Pss; "
+                    "Swap <= Size.",
+        .witnesses = "smaps, smaps_rollup.",
+        .without = "Relations whose fields this kernel lacks are not asked.",
+        .exceptions = "hugetlb mappings, whose fields count other memory.",
+        .confirmed = "The record breaks it in the screen and in every read of the series: one "
+                     "snapshot under one lock, so no race explains it."},
+    CheckText{.id = "I3",
+              .relation =
+                  "smaps_rollup is the sum of smaps, field by field, and its Rss is what the "
+                  "page walk finds in all mappings together.",
+              .witnesses = "smaps_rollup, smaps, pagemap.",
+              .without = "Without smaps_rollup nothing is said.",
+              .exceptions = "Pss, Pss_Dirty, SwapPss and Locked are rounded down for each mapping. "
+                            "Fields that other processes change need 24 reads.",
+              .confirmed = "Rss: as I7, over the whole address space; K03 also where up to 4 of 24 "
+                           "reads were right. Other fields: all reads of one lie above all of the "
+                           "other."},
+    CheckText{.id = "I4",
+              .relation = "VmRSS of status is what the page walk finds in all mappings together.",
+              .witnesses = "status, pagemap, smaps.",
+              .without = "Without pagemap nothing is said.",
+              .exceptions = "The counters may be off by a bound (docs/kernel.md §2) unless a child "
+                            "of our own shows them to be exact; private copies in device mappings "
+                            "(K07); hugetlb is in neither.",
+              .confirmed =
+                  "Every read of a series lies outside the walk's interval widened by that "
+                  "bound."},
+    CheckText{
+        .id = "I6",
+        .relation = "For each mapping the pages of numa_maps are Rss, and anon= of all together "
+                    "is Anonymous.",
+        .witnesses = "numa_maps, smaps, pagemap.",
+        .without = "Without CONFIG_NUMA nothing is said, and K01 is reported without its name.",
+        .exceptions = "[vdso] and other reserved pages, hugetlb (other unit), device memory, "
+                      "pages that are being migrated.",
+        .confirmed = "8 reads of a sleeping process, 24 of a running one: a migration hides "
+                     "pages from numa_maps."},
+    CheckText{.id = "I7",
+              .relation = "For each mapping Rss is what pagemap shows as present, without zero "
+                          "pages.",
+              .witnesses = "smaps, pagemap (or PAGEMAP_SCAN).",
+              .without = "Without pagemap the process is denied. Without page frame numbers and "
+                         "PAGEMAP_SCAN shared pages are only possible: the interval is wider.",
+              .exceptions = "Device mappings, hugetlb, [vvar], [vsyscall]; migration, device and "
+                            "poisoned entries count as Rss and are not present.",
+              .confirmed =
+                  "3 brackets of a process that provably slept, else 24 steps in coin order "
+                  "with random pauses; the first step that fits ends it."},
+    CheckText{.id = "I8",
+              .relation = "VmSize of status is the sum of Size over smaps.",
+              .witnesses = "status, smaps.",
+              .without = "Nothing is said.",
+              .exceptions = "[vsyscall]; compared only while the process sleeps.",
+              .confirmed = "Every read of a series over a sleeping process."},
+    CheckText{.id = "I12",
+              .relation = "PAGEMAP_SCAN and plain reads of pagemap show the same pages.",
+              .witnesses = "PAGEMAP_SCAN (6.7), pagemap.",
+              .without = "Before 6.7 nothing is said.",
+              .exceptions = "Guard and userfaultfd markers count as swapped in both.",
+              .confirmed =
+                  "As I7; asked of mappings under suspicion and in captures, where both are "
+                  "read."},
+};
+
+}  // namespace
+
+std::span<const CheckText> check_texts() { return kChecks; }
+
+const CheckText* find_check(std::string_view id) {
+  const auto* const found = std::find_if(kChecks.begin(), kChecks.end(),
+                                         [id](const CheckText& row) { return row.id == id; });
+  return found == kChecks.end() ? nullptr : found;
+}
+
+}  // namespace smaps_audit
