@@ -68,6 +68,9 @@ void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
     smaps_missing_ += {blame.error, blame.expected.high - watch.smaps_rss().smallest};
     smaps_exact_ = smaps_exact_ && blame.exact;
   }
+  const Interface walk = watch.plain().seen() ? Interface::pagemap_scan : Interface::pagemap;
+  if (blame.interface == walk && !blame.against)
+    amended_walks_[watch.range().first] = blame.expected;
   const auto same = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& earlier) {
     return same_kind(earlier, finding);
   });
@@ -118,6 +121,7 @@ void ProcessAudit::conclude_watches() {
 
 void ProcessAudit::conclude_totals() {
   if (!plan_.whole_mm || steps_ < required_steps()) return;
+  totals_.on_walk(walk_sum());  // the VMAs may just have convicted the walk
   const auto smaps = std::find_if(findings_.begin(), findings_.end(), [](const Finding& finding) {
     return finding.interface == Interface::smaps && finding.field == "Rss" &&
            finding.direction == Direction::deficit && !finding.against;
@@ -127,9 +131,15 @@ void ProcessAudit::conclude_totals() {
   const bool pages_explain_anon = std::any_of(
       findings_.begin(), findings_.end(),
       [](const Finding& finding) { return finding.field == "Rss" || finding.field == "N*"; });
+  const bool smaps_record_broken =
+      std::any_of(findings_.begin(), findings_.end(), [](const Finding& finding) {
+        return finding.interface == Interface::smaps && finding.check == "I2";
+      });
   for (Finding finding :
        totals_.findings(asleep_, smaps_missing_, smaps_exact_, smaps_finding, counter_slack())) {
     if (finding.field == "anon" && pages_explain_anon) continue;
+    if (finding.check == "I3" && finding.against == Interface::smaps && smaps_record_broken)
+      continue;
     if (finding.basis != Basis::same_record)
       finding.basis = asleep_ ? Basis::asleep : Basis::series;
     if (options_.frozen && finding.basis == Basis::asleep) finding.basis = Basis::frozen;

@@ -150,6 +150,8 @@ class ProcessAudit final : public SampleSink {
   Interval resolved_;                    ///< [L*, U*] of VMAs that only the series covered
   std::vector<Finding> findings_;
   std::set<std::uint64_t> blamed_;  ///< starts of VMAs that a finding is about
+  std::map<std::uint64_t, Interval>
+      amended_walks_;  ///< starts of VMAs whose page walk was the liar → what the others support
   Interval smaps_missing_;
   bool smaps_exact_ = true;
   unsigned longest_suspicion_ = 0;

@@ -104,7 +104,9 @@ void ProcessAudit::on_pass(const PagePass& pass, const PagePass* plain) {
 Interval ProcessAudit::walk_sum() const {
   Interval sum;
   for (const VmaWatch& watch : watches_) {
-    const Interval bytes = watch.walk().bytes(pages_);
+    const auto amended = amended_walks_.find(watch.range().first);
+    const Interval bytes =
+        amended == amended_walks_.end() ? watch.walk().bytes(pages_) : amended->second;
     sum += Interval{watch.present() ? bytes.low : 0, bytes.high};
   }
   sum.high += largest_unknown_vma_bytes_;

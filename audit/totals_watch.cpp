@@ -248,6 +248,7 @@ std::vector<Finding> TotalsWatch::findings(bool asleep, Interval smaps_missing, 
   if (!size_.seen()) return found;
   add_rollup(found, asleep, smaps_missing, smaps_exact, smaps_finding);
   if (!smaps_finding) add_numa_anon(found, asleep, counter_slack);
+  settle_anonymous(found);
   add_status(found, asleep, counter_slack);
   return found;
 }
@@ -327,6 +328,22 @@ void TotalsWatch::add_numa_anon(std::vector<Finding>& findings, bool asleep,
   findings.push_back(std::move(finding));
 }
 
+/// The rollup and numa_maps both contradict smaps, and not each other: smaps is the liar.
+void TotalsWatch::settle_anonymous(std::vector<Finding>& findings) const {
+  const Extremes& smaps = smaps_[at(Field::anonymous)];
+  const Extremes& rollup = rollup_[at(Field::anonymous)];
+  const std::string_view name = smaps_field_name(Field::anonymous);
+  const auto against_smaps = [&](const Finding& finding) {
+    return finding.against == Interface::smaps &&
+           (finding.field == name || finding.interface == Interface::numa_maps);
+  };
+  if (std::count_if(findings.begin(), findings.end(), against_smaps) != 2) return;
+  if (numa_anon_.smallest > rollup.largest || rollup.smallest > numa_anon_.largest) return;
+  std::erase_if(findings, against_smaps);
+  findings.push_back(
+      finding_of("I3", Interface::smaps, name, smaps, {rollup.smallest, rollup.largest}));
+}
+
 std::optional<Finding> TotalsWatch::field_finding(SmapsField field) const {
   const Extremes& said = rollup_[at(field)];
   const Extremes& sum = smaps_[at(field)];
@@ -348,14 +365,16 @@ std::optional<Finding> TotalsWatch::field_finding(SmapsField field) const {
 
 void TotalsWatch::add_status(std::vector<Finding>& findings, bool asleep,
                              std::uint64_t counter_slack) const {
-  if (status_identity_ && status_identity_breaks_ == vm_rss_.reads) {
+  const bool own_record_broken = status_identity_ && status_identity_breaks_ == vm_rss_.reads;
+  if (own_record_broken) {
     findings.push_back(finding_of(*status_identity_, Interface::status, vm_rss_.reads));
   } else if (status_walk(counter_slack) != Contradiction::none) {
     findings.push_back(finding_of("I4", Interface::status, "VmRSS", vm_rss_,
                                   status_expected().widened(counter_slack, UINT64_MAX)));
   }
   const Interval vm_rss{vm_rss_.smallest, vm_rss_.largest};
-  if (asleep && vm_rss_.seen() && compare(statm_resident_, vm_rss) != Contradiction::none) {
+  if (asleep && !own_record_broken && vm_rss_.seen() &&
+      compare(statm_resident_, vm_rss) != Contradiction::none) {
     findings.push_back(finding_of("I1", Interface::statm, "resident", statm_resident_, vm_rss));
     const bool walk_decides = counter_slack == 0 && status_expected().contains(vm_rss_.smallest);
     if (!walk_decides) findings.back().against = Interface::status;

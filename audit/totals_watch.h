@@ -75,6 +75,7 @@ class TotalsWatch {
   void add_rollup_fields(std::vector<Finding>& findings) const;
   void add_numa_anon(std::vector<Finding>& findings, bool asleep,
                      std::uint64_t counter_slack) const;
+  void settle_anonymous(std::vector<Finding>& findings) const;
   void add_status(std::vector<Finding>& findings, bool asleep, std::uint64_t counter_slack) const;
   [[nodiscard]] std::optional<Finding> field_finding(SmapsField field) const;
 
