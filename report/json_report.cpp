@@ -124,8 +124,10 @@ bool was_audited(const ProcessReport& process) {
 
 Json process_json(const ProcessReport& process) {
   const bool audited = was_audited(process);
-  const auto counted = [audited](std::uint64_t value) {
-    return audited || value != 0 ? Json(value) : Json(nullptr);
+  // An audit that was broken off counted nothing, which is not the same as none.
+  const bool has_counts = audited && process.truth.has_value();
+  const auto counted = [has_counts](std::uint64_t value) {
+    return has_counts || value != 0 ? Json(value) : Json(nullptr);
   };
   Json json;
   json["pid"] = process.pid;

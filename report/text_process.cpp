@@ -193,7 +193,9 @@ Lines finding_lines(const ProcessReport& process, const TextStyle& style) {
 
 Lines inconclusive_lines(const ProcessReport& process, const TextStyle& style) {
   const ReasonText* const reason = find_reason(process.reason);
-  std::string claim = "an error of " + bytes_text(process.open_bytes) + " could hide";
+  std::string claim = process.truth
+                          ? "an error of " + bytes_text(process.open_bytes) + " could hide"
+                          : "the audit came to no end";
   if (process.audited_bytes != 0) claim += " in " + bytes_text(process.audited_bytes);
   Lines lines{first_line(process, claim, printable(process.reason), style)};
   std::string why = printable(process.explanation);

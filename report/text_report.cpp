@@ -109,8 +109,10 @@ void write_inconclusive(std::ostream& out, const AuditReport& report, const Text
       << pad_left("OPEN", kBytesColumns) << pad_left("AUDITED", kBytesColumns) << "  REASON\n";
   const std::size_t shown = style.verbose ? rows.size() : std::min(rows.size(), kWorstInconclusive);
   for (std::size_t i = 0; i < shown; ++i) {
-    const std::string line = head_of(*rows[i]) + bytes_cell(rows[i]->open_bytes) +
-                             bytes_cell(rows[i]->audited_bytes) + "  ";
+    const bool ended = rows[i]->truth.has_value();
+    const std::string line =
+        head_of(*rows[i]) + bytes_cell(ended ? std::optional{rows[i]->open_bytes} : std::nullopt) +
+        bytes_cell(ended ? std::optional{rows[i]->audited_bytes} : std::nullopt) + "  ";
     const std::size_t used = display_columns(line);
     out << line
         << fit_columns(printable(rows[i]->reason), style.columns > used ? style.columns - used : 10)
