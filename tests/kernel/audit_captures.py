@@ -44,9 +44,14 @@ def lies_of(truth: dict, scanned: bool) -> list[Lie]:
     pages = "pagemap_scan" if scanned else "pagemap"
     kb = 1024
 
-    def smaps(vma: str, add_kb: int) -> Lie:
-        return Lie(f"smaps Rss {add_kb:+} kB", ("--file", "smaps", "--vma", vma, "--field", "Rss", f"--add-kb={add_kb}"),
-                   "smaps", "Rss", abs(add_kb) * kb)
+    def smaps(vma: str, add_kb: int, field: str = "Rss") -> Lie:
+        return Lie(f"smaps {field} {add_kb:+} kB",
+                   ("--file", "smaps", "--vma", vma, "--field", field, f"--add-kb={add_kb}"),
+                   "smaps", field, abs(add_kb) * kb)
+
+    def status(add_kb: int) -> Lie:
+        return Lie(f"VmRSS {add_kb:+} kB", ("--file", "status", "--field", "VmRSS", f"--add-kb={add_kb}"),
+                   "status", "VmRSS", abs(add_kb) * kb)
 
     def rollup(field: str, add_kb: int) -> Lie:
         return Lie(f"rollup {field} {add_kb:+} kB", ("--file", "smaps_rollup", "--field", field, f"--add-kb={add_kb}"),
@@ -62,7 +67,7 @@ def lies_of(truth: dict, scanned: bool) -> list[Lie]:
                    pages, "PRESENT", expect.PAGE)
 
     return [smaps(region, 8), smaps(region, -8), smaps(region, -2048), smaps(huge, 8), smaps(huge, -2048),
-            rollup("Rss", 8), rollup("Rss", -8), rollup("Rss", -2048), rollup("Anonymous", 8),
+            smaps(region, -8, "Anonymous"), smaps(region, 2048, "Pss"), status(8), status(-8), rollup("Rss", 8), rollup("Rss", -8), rollup("Rss", -2048), rollup("Anonymous", 8),
             rollup("Anonymous", -8), numa(region, 0, -3), numa(region, 0, -600), numa(huge, 0, 512),
             page(region), page(huge_page)]
 
