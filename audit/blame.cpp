@@ -134,7 +134,7 @@ std::optional<Blame> blame_identity(const VmaWatch& vma, const PageGeometry& pag
                .reported = broken.reported,
                .expected = broken.expected,
                .error = broken.error_bytes(),
-               .exact = true,
+               .exact = broken.expected.width() == 0,
                .defect = {},
                .cause = {}};
 }
