@@ -14,7 +14,7 @@ struct UpperBound {
   std::string_view relation;
 };
 
-// docs/kernel.md §3, I2. Private ≤ Pss has its own rule: Pss is floored to a kB, the others are
+// docs/kernel.md §3, I2. Pss and its like are floored to a kB, the others are
 // not.
 constexpr std::array kUpperBounds = {
     UpperBound{Field::rss, Field::size, "Rss ≤ Size"},

@@ -176,7 +176,7 @@ void ProcessAudit::conclude_unconfirmed() {
 void ProcessAudit::set_verdict(ProcessReport& report) const {
   std::uint64_t most = 0;
   for (const auto& [reason, bytes] : open_bytes_) {
-    if (reason == "maybe_pages" && numa_vouches()) continue;
+    if (is_vouched_for(reason)) continue;
     report.open_bytes += bytes;
     if (bytes > most) {
       most = bytes;

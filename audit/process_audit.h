@@ -89,6 +89,7 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] bool totals_suspect() const;
   [[nodiscard]] bool fields_suspect() const;
   [[nodiscard]] bool numa_vouches() const;
+  [[nodiscard]] bool is_vouched_for(std::string_view reason) const;
   [[nodiscard]] Interval truth() const;
   [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
   [[nodiscard]] Interval walk_sum() const;

@@ -123,6 +123,11 @@ bool ProcessAudit::numa_vouches() const {
   return numa_read_ && rss && end_.asleep && end_.faults == 0 && numa_bytes_ + elsewhere == *rss;
 }
 
+/// Bytes that only the walk could not tell of; the two other witnesses agree on them.
+bool ProcessAudit::is_vouched_for(std::string_view reason) const {
+  return (reason == "maybe_pages" || reason == "address_space") && numa_vouches();
+}
+
 /// Relations that only a sleeping process makes meaningful on a single look.
 bool ProcessAudit::fields_suspect() const {
   for (std::size_t i = 0; rollup_ && i < kSmapsFieldCount; ++i) {
@@ -173,7 +178,7 @@ Interval ProcessAudit::truth() const {
   Interval sum = resolved_;
   for (const ChunkSum& chunk : chunk_sums_) sum += slept ? chunk.resident : truth_of(chunk);
   for (const auto& [reason, bytes] : open_bytes_) {
-    if (reason != "maybe_pages") sum.high += bytes;
+    if (reason != "maybe_pages" && !is_vouched_for(reason)) sum.high += bytes;
   }
   sum.low = std::clamp(series_low_, sum.low, sum.high);
   if (!series_walk_) return sum;

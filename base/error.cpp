@@ -44,7 +44,8 @@ Error error_from_errno(int errno_value, std::string what, std::string file) {
     case EOPNOTSUPP: code = ErrorCode::unsupported; break;
     default: break;
   }
-  return Error{.code = code, .what = std::move(what), .file = std::move(file), .errno_value = errno_value};
+  return Error{
+      .code = code, .what = std::move(what), .file = std::move(file), .errno_value = errno_value};
 }
 
 }  // namespace smaps_audit

@@ -26,8 +26,8 @@ std::string_view describe(ErrorCode code);
 /// An error that a person can act on: what, in which file, at which place.
 struct Error {
   ErrorCode code;
-  std::string what;                      ///< a sentence without a full stop
-  std::string file = {};                 ///< the file it is about, as the user would name it
+  std::string what;                          ///< a sentence without a full stop
+  std::string file = {};                     ///< the file it is about, as the user would name it
   std::optional<std::uint64_t> line = {};    ///< 1-based line of a text
   std::optional<std::uint64_t> offset = {};  ///< byte offset in the file
   int errno_value = 0;

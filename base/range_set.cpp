@@ -17,8 +17,9 @@ void RangeSet::append(Range range) {
 }
 
 bool RangeSet::contains(Range range) const {
-  const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), range.first,
-                                      [](std::uint64_t value, const Range& r) { return value < r.first; });
+  const auto after =
+      std::upper_bound(ranges_.begin(), ranges_.end(), range.first,
+                       [](std::uint64_t value, const Range& r) { return value < r.first; });
   return after != ranges_.begin() && range.last <= std::prev(after)->last;
 }
 

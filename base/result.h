@@ -17,8 +17,9 @@ namespace smaps_audit {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : held_(std::move(value)) {}                      // NOLINT(google-explicit-constructor)
-  Result(Error error) : held_(tl::unexpect, std::move(error)) {}    // NOLINT(google-explicit-constructor)
+  Result(T value) : held_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : held_(tl::unexpect, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return held_.has_value(); }
   explicit operator bool() const { return ok(); }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collect/counter_child.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -23,7 +23,7 @@ namespace smaps_audit {
 namespace {
 
 constexpr std::size_t kThreads = 16;
-constexpr std::size_t kPagesEach = 61;       // 61 × 16 is no multiple of 32, the smallest batch
+constexpr std::size_t kPagesEach = 61;  // 61 × 16 is no multiple of 32, the smallest batch
 constexpr std::size_t kPagesLater = 37;
 constexpr std::size_t kThreadStackBytes = 64 << 10;
 
@@ -140,7 +140,8 @@ CounterChildAnswer ask_counter_child(KernelView& view) {
   const UniqueFd order_read{orders[0]};
   const UniqueFd order_write{orders[1]};
   const long page_bytes = ::sysconf(_SC_PAGESIZE);
-  const std::size_t area = (kThreads * kPagesEach + kPagesLater) * static_cast<std::size_t>(page_bytes);
+  const std::size_t area =
+      (kThreads * kPagesEach + kPagesLater) * static_cast<std::size_t>(page_bytes);
   void* pages = ::mmap(nullptr, area, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) return {};
   ::madvise(pages, area, MADV_NOHUGEPAGE);

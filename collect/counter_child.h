@@ -7,8 +7,9 @@ namespace smaps_audit {
 
 /// What a child of our own shows of the kernel. Both are false if the child could not be had.
 struct CounterChildAnswer {
-  bool wchan_works = false;     ///< wchan of its sleeping threads is told
-  bool counters_exact = false;  ///< RssAnon is what smaps counts, with pages faulted by many threads
+  bool wchan_works = false;  ///< wchan of its sleeping threads is told
+  bool counters_exact =
+      false;  ///< RssAnon is what smaps counts, with pages faulted by many threads
 };
 
 /// Forks a child (killed with us, 4 MiB, some milliseconds) whose threads each fault in a number of

@@ -23,7 +23,7 @@ struct ThreadState {
 /// (docs/method.md §5).
 struct ThreadsState {
   std::vector<ThreadState> threads;  ///< ascending tid
-  bool complete = false;  ///< false: the list or a thread's file could not be read
+  bool complete = false;             ///< false: the list or a thread's file could not be read
 };
 
 ThreadsState read_threads(KernelView& view, const Target& target, bool wchan_works);

@@ -24,8 +24,8 @@ std::optional<std::string> read_text(KernelView& view, KernelRoot root, const st
   return *std::move(text);
 }
 
-/// Pages of our own that show what a zero page and a huge zero page look like. Never unmapped: their
-/// frames must stay theirs as long as the auditor lives.
+/// Pages of our own that show what a zero page and a huge zero page look like. Never unmapped:
+/// their frames must stay theirs as long as the auditor lives.
 struct ZeroSpecimens {
   std::uint64_t zero_page = 0;       ///< address
   std::uint64_t huge_zero_page = 0;  ///< address of an aligned PMD range; 0: not to be had
@@ -55,10 +55,11 @@ ZeroSpecimens map_zero_specimens(const PageGeometry& pages) {
   return specimens;
 }
 
-std::optional<PagemapWord> read_word(KernelView& view, const KernelFile& pagemap, std::uint64_t page) {
+std::optional<PagemapWord> read_word(KernelView& view, const KernelFile& pagemap,
+                                     std::uint64_t page) {
   PagemapWord word;
-  const auto got = view.pread(pagemap, std::as_writable_bytes(std::span{&word, 1}),
-                              page * sizeof(PagemapWord));
+  const auto got =
+      view.pread(pagemap, std::as_writable_bytes(std::span{&word, 1}), page * sizeof(PagemapWord));
   if (!got || *got != sizeof word) return std::nullopt;
   return word;
 }
@@ -102,7 +103,8 @@ bool can_pread(KernelView& view, const char* path, std::uint64_t offset) {
   return got && *got == word.size();
 }
 
-/// Pages that one anonymous fault may map: the largest order below the PMD that is not switched off.
+/// Pages that one anonymous fault may map: the largest order below the PMD that is not switched
+/// off.
 std::uint64_t largest_anon_fault(KernelView& view, const PageGeometry& pages) {
   constexpr std::string_view kPrefix = "hugepages-";
   auto directory = view.open_directory(KernelRoot::sys, "kernel/mm/transparent_hugepage");
@@ -112,8 +114,8 @@ std::uint64_t largest_anon_fault(KernelView& view, const PageGeometry& pages) {
   std::uint64_t largest = 1;
   for (const std::string& entry : *entries) {
     if (!entry.starts_with(kPrefix) || !entry.ends_with("kB")) continue;
-    const auto kib =
-        parse_unsigned(std::string_view{entry}.substr(kPrefix.size(), entry.size() - kPrefix.size() - 2));
+    const auto kib = parse_unsigned(
+        std::string_view{entry}.substr(kPrefix.size(), entry.size() - kPrefix.size() - 2));
     if (!kib || *kib * 1024 >= pages.pmd_bytes) continue;
     auto file = view.open_at(*directory, entry + "/enabled");
     const auto enabled = file ? read_whole(view, *file) : Result<std::string>{file.error()};

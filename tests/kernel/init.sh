@@ -16,7 +16,7 @@ hostname guest
 stty raw -echo < /dev/ttyS1
 
 cut -d ' ' -f 1 /proc/uptime > /run/boot_seconds
-cd /root
+cd /root || exit
 sh /job/script < /dev/null > /dev/ttyS1 2>&1
 echo "$?" > /run/exit_status
 
