@@ -11,8 +11,6 @@
 namespace smaps_audit {
 namespace {
 
-constexpr std::uint64_t kOpenBytesThatMatter = 2u << 20;
-
 bool same_kind(const Finding& a, const Finding& b) {
   return a.check == b.check && a.interface == b.interface && a.field == b.field &&
          a.direction == b.direction && a.defect == b.defect && a.cause == b.cause &&

@@ -38,6 +38,12 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
   const Interval resident =
       resident_between(chunk.before, chunk.after, range, traits,
                        record.values.bytes(SmapsField::swap).value_or(0), pages_);
+  const bool contradicted = !resident.contains(*rss) || broken_identity(record);
+  // A huge page on its way to another node is no more than possible, for a moment.
+  if (!contradicted && resident.width() >= kOpenBytesThatMatter && options_.confirm) {
+    add_suspect(record, traits, true, resident);
+    return;
+  }
   sum.resident += resident;
   sum.size += range.length();
   sum.pages_per_fault =
@@ -45,7 +51,7 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
   sum.holds_pmd_range |= !traits.no_huge_page && aligned_pmd_pages(range, pages_).length() != 0;
   sum.userfault |= traits.userfault;
   if (traits.special) special_resident_ += resident;
-  if (!resident.contains(*rss) || broken_identity(record)) {
+  if (contradicted) {
     add_suspect(record, traits, false, resident);
   } else {
     open(resident.width(), "maybe_pages");
