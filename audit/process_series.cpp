@@ -206,7 +206,10 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
   if (totals_alive) longest_suspicion_ = std::max(longest_suspicion_, step);
 
-  if (plan_.full) return step >= kStepsAwake ? StepDecision::done : StepDecision::go_on;
+  const bool more_rollups = plan_.whole_mm && !asleep_ && totals_.wants_more_rollups();
+  if (plan_.full) {
+    return step >= kStepsAwake && !more_rollups ? StepDecision::done : StepDecision::go_on;
+  }
   if (!watch_alive && !totals_alive) return StepDecision::done;
   if (!still) return StepDecision::go_on;
   if (asleep_) {
@@ -218,7 +221,7 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
     return w.present() && !blamed_.contains(w.range().first) && w.steps() < kStepsAwake &&
            w.contradictions(pages_).any();
   });
-  const bool enough = step >= kStepsAwake && !late_starters;
+  const bool enough = step >= kStepsAwake && !late_starters && !more_rollups;
   return enough || step >= (kMostRestarts + 1) * kStepsAwake ? StepDecision::done
                                                              : StepDecision::go_on;
 }

@@ -33,9 +33,13 @@ struct SmapsSums {
   [[nodiscard]] std::optional<std::uint64_t> get(SmapsField field) const;
 };
 
-/// A rollup that is short in most reads, though not in all: this many may be right (docs/method.md
-/// §6).
-inline constexpr std::uint64_t kRightRollupsAllowed = 4;
+/// A rollup that is short in most reads, though not in all, takes a series of twice the length, in
+/// which this many may be right: C(48,16)·q^65·(1−q)^32 ≤ 4·10⁻¹⁵ for a flicker that is there with
+/// any probability q (docs/method.md §6).
+inline constexpr std::uint64_t kStepsNowAndThen = 48;
+inline constexpr std::uint64_t kRightRollupsAllowed = 16;
+/// By so many the right ones may be ahead while the series lasts.
+inline constexpr std::uint64_t kRightRollupsFirst = 2;
 
 /// The totals of a process under a running series: the rollup, status and statm against the sums
 /// over smaps and over the page walk. Like a VmaWatch: what every read confirms lives.
@@ -58,6 +62,9 @@ class TotalsWatch {
   /// Could more reads still make a finding?
   [[nodiscard]] bool alive(bool maybe_asleep, std::uint64_t counter_slack) const;
 
+  /// Is the rollup short in some reads and right in others, and not read often enough to tell?
+  [[nodiscard]] bool wants_more_rollups() const;
+
   /// How many reads of a sleeping target what is alive needs: 3, 8 or 24.
   [[nodiscard]] unsigned reads_wanted() const;
 
@@ -69,6 +76,7 @@ class TotalsWatch {
   [[nodiscard]] Contradiction rollup_walk() const;
   [[nodiscard]] std::uint64_t short_rollups() const;
   [[nodiscard]] bool rollup_mostly_short() const;
+  [[nodiscard]] bool rollup_may_be_short() const;
   [[nodiscard]] Contradiction status_walk(std::uint64_t counter_slack) const;
   void add_rollup(std::vector<Finding>& findings, bool asleep, Interval smaps_missing,
                   bool smaps_exact, const std::optional<Finding>& smaps_finding) const;

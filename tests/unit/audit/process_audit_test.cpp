@@ -180,7 +180,7 @@ TEST(ProcessAudit, ARollupThatWasShortOnceIsLetGo) {
     if (moment == Moment::listing) self.rollup_rss.reset();
   };
   EXPECT_EQ(process.audit().verdict, Verdict::consistent);
-  EXPECT_EQ(process.series_steps, std::vector<unsigned>{1});
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{3});
 }
 
 TEST(ProcessAudit, AVmRssThatNothingSupportsIsFound) {

@@ -123,21 +123,42 @@ TEST(TotalsWatch, KnowsARollupThatIsShortByAnotherAmountEachTime) {
 
 TEST(TotalsWatch, FindsARollupThatIsRightNowAndThen) {
   std::vector<Step> steps;
-  for (std::uint64_t i = 0; i < 24; ++i) {
-    steps.push_back({.rollup = i == 7 || i == 11 ? kRss : kRss - kHuge - i * kPage});
+  for (std::uint64_t i = 0; i < 48; ++i) {
+    steps.push_back({.rollup = i % 3 == 1 ? kRss : kRss - kHuge - i * kPage});
   }
   const auto found = after(steps);
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].defect, "K03");
 }
 
+TEST(TotalsWatch, OneRightRollupTakesTwiceTheReads) {
+  TotalsWatch watch;
+  for (int i = 0; i < 47; ++i) {
+    feed(watch, {.rollup = i == 5 ? kRss : kRss - kHuge});
+    EXPECT_EQ(watch.wants_more_rollups(), i >= 5);
+    EXPECT_EQ(watch.findings(false, {}, false, std::nullopt, 0).empty(), i >= 5);
+  }
+  feed(watch, {.rollup = kRss - kHuge});
+  EXPECT_FALSE(watch.wants_more_rollups());
+  EXPECT_EQ(watch.findings(false, {}, false, std::nullopt, 0).size(), 1u);
+}
+
 TEST(TotalsWatch, LetsARollupGoThatIsRightTooOften) {
   std::vector<Step> steps;
-  for (std::uint64_t i = 0; i < 24; ++i) {
-    steps.push_back({.rollup = i < 5 ? kRss : kRss - kHuge - i * kPage});
+  for (std::uint64_t i = 0; i < 48; ++i) {
+    steps.push_back({.rollup = i % 2 == 1 || i == 0 ? kRss : kRss - kHuge - i * kPage});
   }
   EXPECT_TRUE(after(steps).empty());
-  EXPECT_TRUE(after({Step{.rollup = kRss - kHuge}, Step{}, Step{}}).empty());
+  EXPECT_TRUE(after({Step{.rollup = kRss - kHuge}, Step{}, Step{}, Step{}, Step{}}).empty());
+}
+
+TEST(TotalsWatch, WaitsForARollupThatBeginsWithARightRead) {
+  TotalsWatch watch;
+  feed(watch, {});
+  feed(watch, {});
+  EXPECT_TRUE(watch.alive(false, 0));
+  feed(watch, {});
+  EXPECT_FALSE(watch.alive(false, 0));
 }
 
 TEST(TotalsWatch, ARollupInExcessIsAnExcess) {
