@@ -34,7 +34,7 @@ struct SmapsSums {
 };
 
 /// A rollup that is short in most reads, though not in all, takes a series of twice the length, in
-/// which this many may be right: C(48,16)·q^65·(1−q)^32 ≤ 4·10⁻¹⁵ for a flicker that is there with
+/// which this many may be right: C(48,16)·q^65·(1−q)^32 ≤ 5·10⁻¹⁵ for a flicker that is there with
 /// any probability q (docs/method.md §6).
 inline constexpr std::uint64_t kStepsNowAndThen = 48;
 inline constexpr std::uint64_t kRightRollupsAllowed = 16;
