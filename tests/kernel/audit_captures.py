@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import re
 import subprocess
 
 import audit_expectations as expect
@@ -37,7 +38,15 @@ class Lie:
     error_bytes: int
 
 
-def lies_of(truth: dict, scanned: bool) -> list[Lie]:
+def node_of(numa_maps: bytes, vma: str) -> int:
+    """The first node that holds pages of the VMA."""
+    line = next(line for line in numa_maps.decode().splitlines() if line.startswith(f"{vma} "))
+    found = re.search(r" N(\d+)=", line)
+    assert found, line
+    return int(found[1])
+
+
+def lies_of(truth: dict, numa_maps: bytes, scanned: bool) -> list[Lie]:
     """Lies about `plain`: its first region has 4 KiB pages, its second huge ones."""
     region, huge = truth["regions"][0]["start"], truth["regions"][1]["start"]
     huge_page = f"{int(huge, 16) + 5 * expect.PAGE:x}"
@@ -57,7 +66,8 @@ def lies_of(truth: dict, scanned: bool) -> list[Lie]:
         return Lie(f"rollup {field} {add_kb:+} kB", ("--file", "smaps_rollup", "--field", field, f"--add-kb={add_kb}"),
                    "smaps_rollup", field, abs(add_kb) * kb)
 
-    def numa(vma: str, node: int, add_pages: int) -> Lie:
+    def numa(vma: str, add_pages: int) -> Lie:
+        node = node_of(numa_maps, vma)
         return Lie(f"numa_maps N{node} {add_pages:+}",
                    ("--file", "numa_maps", "--vma", vma, "--node", str(node), f"--add-pages={add_pages}"),
                    "numa_maps", "N*", abs(add_pages) * expect.PAGE)
@@ -68,7 +78,7 @@ def lies_of(truth: dict, scanned: bool) -> list[Lie]:
 
     return [smaps(region, 8), smaps(region, -8), smaps(region, -2048), smaps(huge, 8), smaps(huge, -2048),
             smaps(region, -8, "Anonymous"), smaps(region, 2048, "Pss"), status(8), status(-8), rollup("Rss", 8), rollup("Rss", -8), rollup("Rss", -2048), rollup("Anonymous", 8),
-            rollup("Anonymous", -8), numa(region, 0, -3), numa(region, 0, -600), numa(huge, 0, 512),
+            rollup("Anonymous", -8), numa(region, -3), numa(region, -600), numa(huge, 512),
             page(region), page(huge_page)]
 
 

@@ -120,7 +120,8 @@ def judge_captures(report: Report, results: expect.Results, tools: captures.Tool
         if capture.mode != "plain":
             continue
         source = results.outcomes[capture.name].process["truth"]["source"]
-        lies = captures.lies_of(results.truth(capture.mode), source == "pagemap_scan")
+        lies = captures.lies_of(results.truth(capture.mode), results.files[f"{capture.mode}.numa_maps"],
+                                 source == "pagemap_scan")
         report.group(f"lies in {capture.name} are named", lambda p=path, ls=lies: [
             what for lie in ls for what in captures.wrong_lie(tools, p, directory / "edited", lie)],
             f"{len(lies)} lies, truth by {source}")
