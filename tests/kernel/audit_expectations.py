@@ -261,7 +261,7 @@ def wrong_text(outcome: Outcome, process: dict) -> list[str]:
     if not 0 < len(lines) <= 24 or max(map(len, lines)) > 80:
         wrong.append(f"{len(lines)} lines, the longest of {max(map(len, lines), default=0)}")
     first = lines[0] if lines else ""
-    wanted = [process["verdict"].upper(), f"workload (pid {process['pid']})", "true ", "MiB"]
+    wanted = [process["verdict"].upper(), f"pid {process['pid']}", "true ", "MiB"]  # the name gives way to numbers
     wanted += [process["findings"][0]["interface"] + " says Rss "] if process["findings"] else ["Rss is right"]
     wrong += [f"first line lacks {word!r}: {first}" for word in wanted if word not in first]
     return wrong
