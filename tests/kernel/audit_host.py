@@ -43,20 +43,21 @@ def run(options: argparse.Namespace) -> expect.Results:
             path.chmod(0o755)
         results.chmod(0o1777)
         with host.numa_balancing(1):
-            _run_script(scenarios.with_balancing(chosen, 60 if options.nightly else 20), programs, results)
+            _run_script(scenarios.with_balancing(chosen, 60 if options.nightly else 20), programs, results,
+                        options.nightly)
         with host.numa_balancing(0):
             _run_script(scenarios.without_balancing(chosen, 100 if options.nightly else 3, options.deadline),
-                        programs, results)
+                        programs, results, options.nightly)
         return expect.Results({path.name: path.read_bytes() for path in results.iterdir()})
 
 
-def _run_script(script: str, programs: pathlib.Path, results: pathlib.Path) -> None:
+def _run_script(script: str, programs: pathlib.Path, results: pathlib.Path, nightly: bool) -> None:
     environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "RESULTS": str(results)}
     # Its own group, so that an ending test takes the targets along.
     with subprocess.Popen(["bash", "-c", f". {HERE / 'guest.sh'}\n{script}"], stdin=subprocess.DEVNULL,
                           env=environment, cwd="/", start_new_session=True) as shell:
         try:
-            shell.wait(timeout=900)
+            shell.wait(timeout=3000 if nightly else 600)
         finally:
             if shell.poll() is None:
                 os.killpg(shell.pid, signal.SIGKILL)
