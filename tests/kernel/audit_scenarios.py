@@ -44,9 +44,12 @@ run() {
   "$@" > "$RESULTS/$_name.out" 2> "$RESULTS/$_name.err" < /dev/null
   echo "$_name $? $_begun $(cut -d ' ' -f 1 /proc/uptime)" >> "$RESULTS/exits"
 }
-begin() { # NAME MODE [options]: false where the kernel could not be brought into the state
+begin() { # NAME MODE [options]: false where the kernel could not be brought into the state, three times
   _target=$1; shift
-  start_workload "$@"
+  for _attempt in 1 2 3; do
+    start_workload "$@"
+    [ -z "$WORKLOAD_PID" ] || break
+  done
   echo "$WORKLOAD_JSON" > "$RESULTS/$_target.truth"
   [ -n "$WORKLOAD_PID" ]
 }
