@@ -19,7 +19,7 @@ struct Dispute {
 std::vector<Dispute> disputes_of(const VmaWatch& vma, bool asleep, bool numa_settled,
                                  const PageGeometry& pages) {
   const Contradictions found = vma.contradictions(pages);
-  const Interface walk = vma.plain().seen() ? Interface::pagemap_scan : Interface::pagemap;
+  const Interface walk = vma.walk_witness();
   const bool walk_disputed = found.smaps_walk != Contradiction::none ||
                              found.walk_plain != Contradiction::none ||
                              found.smaps_plain != Contradiction::none;
@@ -154,7 +154,7 @@ std::optional<Blame> blame(const VmaWatch& vma, bool asleep, bool numa_settled,
   if (suspects.size() > 1) result.against = suspects[1];
   result.direction = direction_of(disputes, result.interface);
   // A pair is measured against each other, a culprit against a witness of the others' number.
-  Interface other = vma.plain().seen() ? Interface::pagemap_scan : Interface::pagemap;
+  Interface other = vma.walk_witness();
   switch (result.interface) {
     case Interface::smaps: {
       const bool numa_alone = result.against == Interface::numa_maps;

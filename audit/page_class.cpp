@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "collect/look_ahead.h"
+
 namespace smaps_audit {
 namespace {
 
@@ -62,8 +64,7 @@ VmaTraits traits_of(const SmapsRecord& record) {
   const bool hugetlb = record.flags.has(VmFlag::hugetlb);
   const bool pfnmap = record.flags.has(VmFlag::pfnmap);
   return VmaTraits{
-      .compared =
-          !(hugetlb || pfnmap || vsyscall || vvar) && header.start < (std::uint64_t{1} << 63),
+      .compared = !(hugetlb || pfnmap || vsyscall || vvar) && header.start < kKernelHalf,
       .pfnmap = pfnmap,
       .has_file = header.has_file(),
       .mixedmap = record.flags.has(VmFlag::mixedmap),

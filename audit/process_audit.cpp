@@ -37,10 +37,16 @@ void ProcessAudit::open(std::uint64_t bytes, std::string_view reason) {
 
 unsigned ProcessAudit::required_steps() const { return asleep_ ? kStepsAsleep : kStepsAwake; }
 
-/// A VMA that no series could be finished on. What it may hold is bounded by its page tables where
-/// it is anonymous: every table page maps one PMD's range.
-void ProcessAudit::give_up(const VmaWatch& watch, std::string_view reason) {
-  open(watch.range().length(), reason);
+Basis ProcessAudit::series_basis() const {
+  if (!asleep_) return Basis::series;
+  return options_.frozen ? Basis::frozen : Basis::asleep;
+}
+
+const ProcessAudit::Suspect* ProcessAudit::find_suspect(std::uint64_t start) const {
+  const auto found = std::lower_bound(
+      suspects_.begin(), suspects_.end(), start,
+      [](const Suspect& suspect, std::uint64_t at) { return suspect.range.first < at; });
+  return found != suspects_.end() && found->range.first == start ? &*found : nullptr;
 }
 
 void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
@@ -54,20 +60,18 @@ void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
                   .error_bytes = blame.error,
                   .exact = blame.exact,
                   .brackets = watch.steps(),
-                  .basis = asleep_ ? Basis::asleep : Basis::series,
+                  .basis = series_basis(),
                   .defect = blame.defect,
                   .cause = blame.cause,
                   .vmas_total = 1,
                   .vmas = {{watch.range().first, watch.range().last, watch.name(), blame.error}}};
-  if (finding.check == "I2") finding.basis = Basis::same_record;
-  if (options_.frozen && asleep_) finding.basis = Basis::frozen;
+  if (finding.check == "I2" && finding.basis != Basis::frozen) finding.basis = Basis::same_record;
   if (blame.interface == Interface::smaps && blame.field == "Rss" &&
       blame.direction == Direction::deficit && !blame.against) {
     smaps_missing_ += {blame.error, blame.expected.high - watch.smaps_rss().smallest};
     smaps_exact_ = smaps_exact_ && blame.exact;
   }
-  const Interface walk = watch.plain().seen() ? Interface::pagemap_scan : Interface::pagemap;
-  if (blame.interface == walk && !blame.against)
+  if (blame.interface == watch.walk_witness() && !blame.against)
     amended_walks_[watch.range().first] = blame.expected;
   const auto same = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& earlier) {
     return same_kind(earlier, finding);
@@ -90,25 +94,24 @@ void ProcessAudit::conclude_watches() {
   const bool judged_before = series_done_ != 0;
   for (const VmaWatch& watch : watches_) {
     if (blamed_.contains(watch.range().first)) continue;
-    const auto suspect = std::lower_bound(
-        suspects_.begin(), suspects_.end(), watch.range().first,
-        [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
-    const bool suspected =
-        !judged_before && suspect != suspects_.end() && suspect->range.first == watch.range().first;
+    const Suspect* const suspect = judged_before ? nullptr : find_suspect(watch.range().first);
     if (!watch.present() || watch.steps() == 0) {
-      if (suspected) give_up(watch, watch.resolve_coverage() ? "coverage" : "unstable");
+      if (suspect != nullptr) {
+        open(watch.range().length(), watch.resolve_coverage() ? "coverage" : "unstable");
+      }
       continue;
     }
+    const Contradictions found = watch.contradictions(pages_);
     const Interval walk = watch.walk().bytes(pages_);
-    if (suspected && watch.resolve_coverage()) {
+    if (suspect != nullptr && watch.resolve_coverage()) {
       resolved_ += walk;
       open(walk.width(), "maybe_pages");
-    } else if (suspected && !watch.contradictions(pages_).any()) {
+    } else if (suspect != nullptr && !found.any()) {
       open(suspect->expected.width(), "maybe_pages");
     }
-    if (!watch.contradictions(pages_).any()) continue;
-    if (watch.steps() < required_steps() && !watch.contradictions(pages_).identity) {
-      if (!judged_before) give_up(watch, "series");
+    if (!found.any()) continue;
+    if (watch.steps() < required_steps() && !found.identity) {
+      if (!judged_before) open(watch.range().length(), "series");
     } else if (const auto culprit =
                    blame(watch, asleep_, watch.numa().reads >= numa_steps, pages_)) {
       add_blame(watch, *culprit);
@@ -138,9 +141,7 @@ void ProcessAudit::conclude_totals() {
     if (finding.field == "anon" && pages_explain_anon) continue;
     if (finding.check == "I3" && finding.against == Interface::smaps && smaps_record_broken)
       continue;
-    if (finding.basis != Basis::same_record)
-      finding.basis = asleep_ ? Basis::asleep : Basis::series;
-    if (options_.frozen && finding.basis == Basis::asleep) finding.basis = Basis::frozen;
+    if (finding.basis != Basis::same_record) finding.basis = series_basis();
     findings_.push_back(std::move(finding));
   }
 }

@@ -101,7 +101,8 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] unsigned required_steps() const;
   void end_series();
   void settle_geometry();
-  void give_up(const VmaWatch& watch, std::string_view reason);
+  [[nodiscard]] Basis series_basis() const;
+  [[nodiscard]] const Suspect* find_suspect(std::uint64_t start) const;
   void conclude_watches();
   void conclude_totals();
   void conclude_unconfirmed();

@@ -67,11 +67,8 @@ void ProcessAudit::on_listing(const SmapsText& text) {
     const VmaTraits traits = traits_of(record);
     if (!traits.compared) continue;
     const Range range{record.header.start, record.header.end};
-    const auto suspect = std::lower_bound(
-        suspects_.begin(), suspects_.end(), range.first,
-        [](const Suspect& s, std::uint64_t start) { return s.range.first < start; });
-    const bool uncovered =
-        suspect != suspects_.end() && suspect->range == range && suspect->uncovered;
+    const Suspect* const suspect = find_suspect(range.first);
+    const bool uncovered = suspect != nullptr && suspect->range == range && suspect->uncovered;
     add_watch(range, traits, uncovered);
   }
 }
@@ -98,7 +95,6 @@ std::span<const Range> ProcessAudit::watched_ranges() {
 
 void ProcessAudit::on_pass(const PagePass& pass, const PagePass* plain) {
   for (VmaWatch& watch : watches_) watch.on_pass(pass, plain, pages_);
-  if (plan_.whole_mm) totals_.on_walk(walk_sum());
 }
 
 Interval ProcessAudit::walk_sum() const {

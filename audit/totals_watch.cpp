@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "collect/look_ahead.h"
 #include "collect/sampler.h"
 #include "config/known_defects.h"
 
@@ -46,20 +47,12 @@ constexpr std::array kSharedFields = {Field::pss,
 /// lie apart by chance once in ten times, twenty-four once in 10^13.
 constexpr std::array kSteadyFields = {Field::anonymous, Field::anon_huge_pages,
                                       Field::shmem_pmd_mapped, Field::file_pmd_mapped};
-constexpr std::uint64_t kReadsOfVolatileFields = 24;
 
 bool is_steady(Field field) {
   return std::find(kSteadyFields.begin(), kSteadyFields.end(), field) != kSteadyFields.end();
 }
 
 std::size_t at(Field field) { return static_cast<std::size_t>(field); }
-
-Contradiction compare(const Extremes& said, Interval expected) {
-  if (!said.seen()) return Contradiction::none;
-  if (said.largest < expected.low) return Contradiction::deficit;
-  if (said.smallest > expected.high) return Contradiction::excess;
-  return Contradiction::none;
-}
 
 /// A total that every read put outside `expected`.
 Finding finding_of(std::string_view check, Interface interface, std::string_view field,
@@ -129,7 +122,7 @@ std::uint64_t rss_counter_slack(const KernelCapabilities& capabilities, std::uin
 
 void SmapsSums::add(const SmapsRecord& record, const VmaTraits& traits) {
   ++vmas;
-  const bool gate = record.header.start >= (std::uint64_t{1} << 63);  // [vsyscall]
+  const bool gate = record.header.start >= kKernelHalf;  // [vsyscall]
   if (!gate) size_bytes += record.values.bytes(Field::size).value_or(record.header.size_bytes());
   for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
     if (const auto value = record.values.bytes(static_cast<Field>(i))) {
@@ -236,6 +229,17 @@ bool TotalsWatch::alive(bool maybe_asleep, std::uint64_t counter_slack) const {
   return any_field_disputed() || compare(numa_anon_, numa_anon_expected()) != Contradiction::none;
 }
 
+/// Every read of the rollup contradicts itself.
+bool TotalsWatch::rollup_record_broken() const {
+  return rollup_identity_ && rollup_identity_breaks_ == rollup_reads_.size();
+}
+
+bool TotalsWatch::rss_anon_sides_with_smaps() const {
+  const Extremes& smaps = smaps_[at(Field::anonymous)];
+  return rss_anon_.seen() && rss_anon_.smallest >= smaps.smallest &&
+         rss_anon_.largest <= smaps.largest;
+}
+
 bool TotalsWatch::any_field_disputed() const {
   return std::any_of(kSharedFields.begin(), kSharedFields.end(),
                      [this](Field field) { return field_finding(field).has_value(); });
@@ -312,7 +316,7 @@ void TotalsWatch::add_rollup(std::vector<Finding>& findings, bool asleep, Interv
     }
     return;
   }
-  if (rollup_identity_ && rollup_identity_breaks_ == said.reads) {
+  if (rollup_record_broken()) {
     findings.push_back(finding_of(*rollup_identity_, Interface::smaps_rollup, said.reads));
     return;
   }
@@ -322,7 +326,7 @@ void TotalsWatch::add_rollup(std::vector<Finding>& findings, bool asleep, Interv
 /// I3 for the other fields. A third witness decides where there is one, else the two are a pair.
 void TotalsWatch::add_rollup_fields(std::vector<Finding>& findings) const {
   for (const Field field : kSharedFields) {
-    if (!is_steady(field) && rollup_[at(field)].reads < kReadsOfVolatileFields) continue;
+    if (!is_steady(field) && rollup_[at(field)].reads < kStepsAwake) continue;
     if (auto finding = field_finding(field)) findings.push_back(*std::move(finding));
   }
 }
@@ -335,10 +339,7 @@ void TotalsWatch::add_numa_anon(std::vector<Finding>& findings, bool asleep,
   const Interval expected = numa_anon_expected();
   if (compare(numa_anon_, expected) == Contradiction::none) return;
   Finding finding = finding_of("I6", Interface::numa_maps, "anon", numa_anon_, expected);
-  const bool counter_sides_with_smaps = counter_slack == 0 && rss_anon_.seen() &&
-                                        rss_anon_.smallest >= smaps.smallest &&
-                                        rss_anon_.largest <= smaps.largest;
-  if (!counter_sides_with_smaps) finding.against = Interface::smaps;
+  if (counter_slack != 0 || !rss_anon_sides_with_smaps()) finding.against = Interface::smaps;
   findings.push_back(std::move(finding));
 }
 
@@ -369,11 +370,8 @@ std::optional<Finding> TotalsWatch::field_finding(SmapsField field) const {
   if (compare(said, expected) == Contradiction::none) return std::nullopt;
   Finding finding =
       finding_of("I3", Interface::smaps_rollup, smaps_field_name(field), said, expected);
-  const bool counter_sides_with_smaps = field == Field::anonymous && rss_anon_.seen() &&
-                                        rss_anon_.smallest >= sum.smallest &&
-                                        rss_anon_.largest <= sum.largest;
-  const bool own_record_broken = rollup_identity_ && rollup_identity_breaks_ == said.reads;
-  if (!counter_sides_with_smaps && !own_record_broken) finding.against = Interface::smaps;
+  const bool counter_decides = field == Field::anonymous && rss_anon_sides_with_smaps();
+  if (!counter_decides && !rollup_record_broken()) finding.against = Interface::smaps;
   return finding;
 }
 

@@ -72,6 +72,8 @@ class TotalsWatch {
   [[nodiscard]] Interval rollup_expected() const;
   [[nodiscard]] Interval numa_anon_expected() const;
   [[nodiscard]] bool any_field_disputed() const;
+  [[nodiscard]] bool rollup_record_broken() const;
+  [[nodiscard]] bool rss_anon_sides_with_smaps() const;
   [[nodiscard]] Interval status_expected() const;
   [[nodiscard]] Contradiction rollup_walk() const;
   [[nodiscard]] std::uint64_t short_rollups() const;

@@ -7,16 +7,12 @@
 #include "collect/sampler.h"
 
 namespace smaps_audit {
-namespace {
-
 Contradiction compare(const Extremes& said, Interval expected) {
   if (!said.seen()) return Contradiction::none;
   if (said.largest < expected.low) return Contradiction::deficit;
   if (said.smallest > expected.high) return Contradiction::excess;
   return Contradiction::none;
 }
-
-}  // namespace
 
 void PageEvidence::add(PageSets sets) {
   if (passes_++ == 0) {

@@ -26,6 +26,10 @@ struct Extremes {
   [[nodiscard]] bool seen() const { return reads != 0; }
 };
 
+/// Whether every read of a witness lies on one side of what the others support.
+enum class Contradiction : std::uint8_t { none, deficit, excess };
+Contradiction compare(const Extremes& said, Interval expected);
+
 /// What the page passes of a series agree on. L* = in all, U* = in any (docs/method.md §6).
 class PageEvidence {
  public:
@@ -44,7 +48,6 @@ class PageEvidence {
 };
 
 /// Which witnesses of one VMA contradict each other after all reads so far.
-enum class Contradiction : std::uint8_t { none, deficit, excess };
 struct Contradictions {
   Contradiction smaps_walk = Contradiction::none;   ///< smaps against the walk (I7)
   Contradiction numa_walk = Contradiction::none;    ///< numa_maps against the walk (I6, I7)
@@ -79,6 +82,10 @@ class VmaWatch {
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] const PageEvidence& walk() const { return walk_; }
   [[nodiscard]] const PageEvidence& plain() const { return plain_; }
+  /// Whose word walk() is: PAGEMAP_SCAN's where plain reads are beside it.
+  [[nodiscard]] Interface walk_witness() const {
+    return plain_.seen() ? Interface::pagemap_scan : Interface::pagemap;
+  }
   [[nodiscard]] const Extremes& smaps_rss() const { return smaps_rss_; }
   [[nodiscard]] const Extremes& numa() const { return numa_; }
   [[nodiscard]] const std::optional<BrokenIdentity>& identity() const { return identity_; }

@@ -87,8 +87,7 @@ ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilit
       capabilities,
       pages,
       {.full_series = options.full_series, .confirm = options.confirm, .frozen = options.frozen}};
-  const SampleLimits limits{.deadline = view.monotonic_now() + options.deadline,
-                            .random_pauses = !options.phase_lock};
+  const SampleLimits limits{.deadline = view.monotonic_now() + options.deadline};
   Sampler sampler{view, capabilities, pages, *target, limits};
   Result<Ok> done = sampler.sweep(audit);
   // Its other files may speak of the mm of another program by now.

@@ -13,8 +13,7 @@ struct AuditOptions {
   bool full_series = false;  ///< capture: the whole confirming series of every VMA, never cut short
   bool confirm =
       true;  ///< false (hidden, for the negative control): a suspect is a finding at once
-  bool frozen = false;      ///< the caller holds the target under ptrace (--freeze)
-  bool phase_lock = false;  ///< reserved for tests: no random pauses
+  bool frozen = false;  ///< the caller holds the target under ptrace (--freeze)
   Nanoseconds deadline{
       std::chrono::seconds(60)};  ///< for one process, then inconclusive{contended}
 };

@@ -24,4 +24,9 @@ KernelFile::~KernelFile() {
   if (view_ != nullptr) view_->close(handle_);
 }
 
+Error in_file(Error error, const KernelFile& file) {
+  if (error.file.empty()) error.file = file.path();
+  return error;
+}
+
 }  // namespace smaps_audit

@@ -42,6 +42,9 @@ class KernelFile {
   std::string path_;
 };
 
+/// An error of a parser, which knows no paths, with the file that it is about.
+Error in_file(Error error, const KernelFile& file);
+
 enum class KernelRoot : std::uint8_t { proc, sys };
 
 /// Answer of PROCMAP_QUERY (6.11): the VMA that covers an address, or the next one above it.

@@ -59,11 +59,7 @@ Result<Ok> LookAhead::read_more() {
   if (!got) return got.error();
   at_end_ = *got == 0;
   const auto maps = parse_maps(std::string_view{buffer_}.substr(0, *got));
-  if (!maps) {
-    Error error = maps.error();
-    error.file = target_.maps().path();
-    return error;
-  }
+  if (!maps) return in_file(maps.error(), target_.maps());
   for (const VmaHeader& vma : *maps) {
     if (vma.start < kKernelHalf) leader_.push_back({{vma.start, vma.end}, vma.has_file()});
   }

@@ -20,11 +20,6 @@ constexpr Nanoseconds kAsleepPause = std::chrono::milliseconds(50);
 constexpr Nanoseconds kWalkPerPageTable = std::chrono::microseconds(15);
 constexpr std::uint64_t kPageTableBytes = 4096;
 
-Error in_file(Error error, const KernelFile& file) {
-  if (error.file.empty()) error.file = file.path();
-  return error;
-}
-
 /// Merges two ascending lists of VMAs; where they overlap, the union.
 void merge_vmas(std::vector<Range>& vmas) {
   std::sort(vmas.begin(), vmas.end(),
@@ -107,6 +102,17 @@ Result<Ok> Sampler::each_numa_text(std::uint64_t until, const Callback& callback
     callback(*records);
     if (records->records.empty() || records->records.back().start >= until) return Ok{};
   }
+}
+
+template <class Callback>
+Result<Ok> Sampler::read_rollup(const Callback& callback) {
+  const KernelFile& file = *target_.smaps_rollup();
+  const auto text = read_whole(view_, file);
+  if (!text) return text.error();
+  const auto rollup = parse_smaps_rollup(*text);
+  if (!rollup) return in_file(rollup.error(), file);
+  callback(*rollup);
+  return Ok{};
 }
 
 std::size_t Sampler::expected_vmas() const {
@@ -218,11 +224,8 @@ Result<Ok> Sampler::sweep_totals(SampleSink& sink) {
   if (target_.smaps_rollup()) {
     Result<Ok> in_time = within_deadline(*target_.smaps_rollup());
     if (!in_time) return in_time;
-    const auto text = read_whole(view_, *target_.smaps_rollup());
-    if (!text) return text.error();
-    const auto rollup = parse_smaps_rollup(*text);
-    if (!rollup) return in_file(rollup.error(), *target_.smaps_rollup());
-    sink.on_rollup(*rollup);
+    Result<Ok> read = read_rollup([&](const SmapsRecord& rollup) { sink.on_rollup(rollup); });
+    if (!read) return read;
   }
   if (!target_.numa_maps() || !capabilities_.numa_maps) return Ok{};
   return each_numa_text(UINT64_MAX, [&](const NumaMapsText& text) { sink.on_numa(text); });
@@ -341,12 +344,7 @@ Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
 
 Result<Ok> Sampler::series_rollup(SampleSink& sink) {
   if (!target_.smaps_rollup()) return Ok{};
-  const auto text = read_whole(view_, *target_.smaps_rollup());
-  if (!text) return text.error();
-  const auto rollup = parse_smaps_rollup(*text);
-  if (!rollup) return in_file(rollup.error(), *target_.smaps_rollup());
-  sink.on_series_rollup(*rollup);
-  return Ok{};
+  return read_rollup([&](const SmapsRecord& rollup) { sink.on_series_rollup(rollup); });
 }
 
 /// Uniform in 0 … 3 × the last bracket, at least 3 ms, at most 100 ms: a pause that spans the

@@ -57,6 +57,8 @@ class Sampler {
   Result<Ok> each_smaps_text(std::uint64_t until, const Callback& callback);
   template <class Callback>
   Result<Ok> each_numa_text(std::uint64_t until, const Callback& callback);
+  template <class Callback>
+  Result<Ok> read_rollup(const Callback& callback);
   Result<Ok> sweep_chunks(SampleSink& sink);
   Result<Ok> sweep_totals(SampleSink& sink);
   Result<Ok> look_ahead_pass(const SmapsText& text, PagePass& pass);

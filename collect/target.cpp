@@ -12,11 +12,6 @@ constexpr std::size_t kReadStep = 4096;
 
 constexpr const char* kExecutable = "exe";
 
-Error in_file(Error error, const KernelFile& file) {
-  if (error.file.empty()) error.file = file.path();
-  return error;
-}
-
 }  // namespace
 
 Result<std::string> read_whole(KernelView& view, const KernelFile& file, std::size_t limit) {
