@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workloads and adversaries on this machine, and kernel.numa_balancing for the time of a test.
 
-    with host.numa_balancing(1), host.Workload("build/dev/…/workload", "hinted-thp") as target:
+    with host.numa_balancing(1), host.Workload("build/release/…/workload", "hinted-thp") as target:
         target.pid, target.truth["expected_deficit_bytes"]
-    with host.Adversary("build/dev/…/adversary", "pulse") as target:
+    with host.Adversary("build/release/…/adversary", "pulse") as target:
         target.pids
 
 Python 3.11, standard library only.

@@ -3,7 +3,7 @@
 """The one runner for virtual machines: a kernel, programs and files in; a script run; results out.
 
     import vm
-    result = vm.run(kernel="6.1", programs=["build/dev/cli/smaps-audit"], files={"/job/in.json": b"{}"},
+    result = vm.run(kernel="6.1", programs=["build/release/cli/smaps-audit"], files={"/job/in.json": b"{}"},
                     script="smaps-audit check --all --format json > $RESULTS/all.json", timeout=120)
     result.exit_status, result.output, result.files["all.json"]
 
