@@ -99,6 +99,7 @@ class ProcessAudit final : public SampleSink {
   bool watches_alive(bool& numa_alone);
   [[nodiscard]] std::uint64_t counter_slack() const;
   [[nodiscard]] unsigned required_steps() const;
+  [[nodiscard]] bool deserves_another_look(const VmaWatch& watch) const;
   void end_series();
   void settle_geometry();
   [[nodiscard]] Basis series_basis() const;

@@ -152,11 +152,24 @@ void ProcessAudit::on_series_status(const StatusNumbers& status, const ProcStatm
   if (step_numa_anon_) totals_.on_numa_anon(*step_numa_anon_);
 }
 
+/// A VMA that nobody contradicts, but whose pages were too often only possible: while a busy
+/// target's huge page moves to another node, one bracket says nothing of it, and the next one does.
+bool ProcessAudit::deserves_another_look(const VmaWatch& watch) const {
+  if (plan_.full || end_.asleep || !watch.resolve_coverage()) return false;
+  return watch.restarts() < kMostRestarts &&
+         watch.walk().bytes(pages_).width() >= kOpenBytesThatMatter &&
+         !watch.contradictions(pages_).any();
+}
+
 /// VMAs that were not there with the same borders start again, three times at most.
 void ProcessAudit::settle_geometry() {
   largest_unknown_vma_bytes_ = std::max(largest_unknown_vma_bytes_, unknown_vma_bytes_);
   for (VmaWatch& watch : watches_) {
-    if (!watch.present() || watch.end_step()) continue;
+    if (!watch.present()) continue;
+    if (watch.end_step()) {
+      if (deserves_another_look(watch)) watch.restart(watch.range(), watch.traits());
+      continue;
+    }
     const auto moved = moved_.find(watch.range().first);
     if (moved != moved_.end() && watch.restarts() < kMostRestarts) {
       const Range bounds = moved->second.range;

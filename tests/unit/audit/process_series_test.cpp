@@ -169,5 +169,41 @@ TEST(ProcessSeries, AsksPagemapScanAndPlainReadsBoth) {
   EXPECT_EQ(finding.error_bytes, 2 * kHuge);
 }
 
+/// A process whose first huge page is on its way to another node in the first `moves` walks.
+SampleProcess migrating(unsigned moves) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 2 * kHuge)};
+  const Range range = process.vmas[0].range;
+  process.before = [range, moves, walks = 0U](SampleProcess& self, Moment moment) mutable {
+    if (moment != Moment::sweep_pass && moment != Moment::pass) return;
+    const std::uint8_t first = walks++ < moves ? page_state::kSwapped : kOwned;
+    self.vmas[0].runs = {pages_in(range, 0, 512, first), pages_in(range, 512, 1024)};
+  };
+  return process;
+}
+
+TEST(ProcessSeries, LooksAgainAtWhatWasOnlyPossible) {
+  SampleProcess process = migrating(4);
+  const ProcessReport report = process.audit();
+  EXPECT_EQ(report.verdict, Verdict::consistent);
+  EXPECT_EQ(report.open_bytes, 0U);
+}
+
+TEST(ProcessSeries, LooksAgainThreeTimesAndThenSaysHowMuchCouldHide) {
+  SampleProcess process = migrating(1000);
+  const ProcessReport report = process.audit();
+  EXPECT_EQ(report.verdict, Verdict::inconclusive);
+  EXPECT_EQ(report.reason, "maybe_pages");
+  EXPECT_EQ(report.open_bytes, kHuge);
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{4});
+}
+
+TEST(ProcessSeries, LooksOnlyOnceMoreAtASleeper) {
+  SampleProcess process = migrating(1000);
+  process.asleep = true;
+  EXPECT_EQ(process.audit().verdict, Verdict::inconclusive);
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{1});
+}
+
 }  // namespace
 }  // namespace smaps_audit
