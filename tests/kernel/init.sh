@@ -17,6 +17,7 @@ stty raw -echo < /dev/ttyS1
 
 cut -d ' ' -f 1 /proc/uptime > /run/boot_seconds
 cd /root || exit
+echo 'the script begins' > /dev/ttyS0
 sh /job/script < /dev/null > /dev/ttyS1 2>&1
 echo "$?" > /run/exit_status
 
