@@ -35,8 +35,6 @@ void ProcessAudit::open(std::uint64_t bytes, std::string_view reason) {
   if (bytes != 0) open_bytes_[reason] += bytes;
 }
 
-unsigned ProcessAudit::required_steps() const { return asleep_ ? kStepsAsleep : kStepsAwake; }
-
 Basis ProcessAudit::series_basis() const {
   if (!asleep_) return Basis::series;
   return options_.frozen ? Basis::frozen : Basis::asleep;
@@ -90,7 +88,6 @@ void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
 }
 
 void ProcessAudit::conclude_watches() {
-  const unsigned numa_steps = asleep_ ? kStepsNumaMaps : kStepsAwake;
   const bool judged_before = series_done_ != 0;
   for (const VmaWatch& watch : watches_) {
     if (blamed_.contains(watch.range().first)) continue;
@@ -110,10 +107,10 @@ void ProcessAudit::conclude_watches() {
       open(suspect->expected.width(), "maybe_pages");
     }
     if (!found.any()) continue;
-    if (watch.steps() < required_steps() && !found.identity) {
+    if (watch.steps() < kSeriesSteps && !found.identity) {
       if (!judged_before) open(watch.range().length(), "series");
     } else if (const auto culprit =
-                   blame(watch, asleep_, watch.numa().reads >= numa_steps, pages_)) {
+                   blame(watch, asleep_, watch.numa().reads >= kSeriesSteps, pages_)) {
       add_blame(watch, *culprit);
       blamed_.insert(watch.range().first);
     }
@@ -121,7 +118,7 @@ void ProcessAudit::conclude_watches() {
 }
 
 void ProcessAudit::conclude_totals() {
-  if (!plan_.whole_mm || steps_ < required_steps()) return;
+  if (!plan_.whole_mm || steps_ < kSeriesSteps) return;
   totals_.on_walk(walk_sum());  // the VMAs may just have convicted the walk
   const auto smaps = std::find_if(findings_.begin(), findings_.end(), [](const Finding& finding) {
     return finding.interface == Interface::smaps && finding.field == "Rss" &&

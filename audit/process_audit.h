@@ -96,9 +96,8 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] Interval truth() const;
   [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
   [[nodiscard]] Interval walk_sum() const;
-  bool watches_alive(bool& numa_alone);
+  bool watches_alive();
   [[nodiscard]] std::uint64_t counter_slack() const;
-  [[nodiscard]] unsigned required_steps() const;
   [[nodiscard]] bool deserves_another_look(const VmaWatch& watch) const;
   void end_series();
   void settle_geometry();

@@ -41,7 +41,7 @@ void ProcessAudit::end_series() {
   conclude_watches();
   conclude_totals();
   totals_done_ = totals_done_ || plan_.whole_mm;
-  if (steps_ >= kStepsAsleep) {
+  if (steps_ >= kFirstSleepStep) {
     const Interval walk = walk_sum();
     series_low_ = std::max(series_low_, walk.low);
     if (plan_.whole_mm) series_walk_ = walk;
@@ -60,7 +60,7 @@ void ProcessAudit::end_series() {
   numa_contested_ = false;
 }
 
-bool ProcessAudit::wants_numa() { return plan_.full || steps_ < kStepsNumaMaps || numa_contested_; }
+bool ProcessAudit::wants_numa() { return plan_.full || steps_ < kNumaMapsSteps || numa_contested_; }
 
 void ProcessAudit::on_listing(const SmapsText& text) {
   for (const SmapsRecord& record : text.records) {
@@ -184,9 +184,8 @@ void ProcessAudit::settle_geometry() {
   step_numa_anon_.reset();
 }
 
-bool ProcessAudit::watches_alive(bool& numa_alone) {
+bool ProcessAudit::watches_alive() {
   bool alive = false;
-  numa_alone = false;
   numa_contested_ = false;
   for (const VmaWatch& watch : watches_) {
     if (!watch.present() || blamed_.contains(watch.range().first)) continue;
@@ -194,9 +193,8 @@ bool ProcessAudit::watches_alive(bool& numa_alone) {
     const bool restarted = watch.restarts() != 0 && watch.steps() == 0;
     if (found.any() || restarted || (watch.resolve_coverage() && watch.steps() == 0)) alive = true;
     if (found.any()) longest_suspicion_ = std::max(longest_suspicion_, watch.steps());
-    if (found.any() && !found.any_without_numa()) numa_alone = true;
-    if (found.numa_walk != Contradiction::none) numa_contested_ = true;
-    if (restarted) numa_alone = true;
+    const bool numa_alone = found.any() && !found.any_without_numa();
+    if (numa_alone || found.numa_walk != Contradiction::none) numa_contested_ = true;
   }
   return alive;
 }
@@ -209,30 +207,24 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
     asleep_ = still->asleep;
     sleep_asked_ = true;
   }
-  bool numa_alone = false;
   const bool maybe_asleep = !sleep_asked_ || asleep_;
-  const bool watch_alive = watches_alive(numa_alone);
+  const bool watch_alive = watches_alive();
   const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
+  if (totals_alive && totals_.disputes_numa_maps()) numa_contested_ = true;
   if (totals_alive) longest_suspicion_ = std::max(longest_suspicion_, step);
 
   const bool more_rollups = plan_.whole_mm && !asleep_ && totals_.wants_more_rollups();
   if (plan_.full) {
-    return step >= kStepsAwake && !more_rollups ? StepDecision::done : StepDecision::go_on;
+    return step >= kSeriesSteps && !more_rollups ? StepDecision::done : StepDecision::go_on;
   }
   if (!watch_alive && !totals_alive) return StepDecision::done;
-  if (!still) return StepDecision::go_on;
-  if (asleep_) {
-    unsigned wanted = numa_alone ? kStepsNumaMaps : kStepsAsleep;
-    if (totals_alive) wanted = std::max(wanted, totals_.reads_wanted());
-    return step >= wanted ? StepDecision::done : StepDecision::go_on;
-  }
   const bool late_starters = std::any_of(watches_.begin(), watches_.end(), [&](const VmaWatch& w) {
-    return w.present() && !blamed_.contains(w.range().first) && w.steps() < kStepsAwake &&
+    return w.present() && !blamed_.contains(w.range().first) && w.steps() < kSeriesSteps &&
            w.contradictions(pages_).any();
   });
-  const bool enough = step >= kStepsAwake && !late_starters && !more_rollups;
-  return enough || step >= (kMostRestarts + 1) * kStepsAwake ? StepDecision::done
-                                                             : StepDecision::go_on;
+  const bool enough = step >= kSeriesSteps && !late_starters && !more_rollups;
+  return enough || step >= (kMostRestarts + 1) * kSeriesSteps ? StepDecision::done
+                                                              : StepDecision::go_on;
 }
 
 }  // namespace smaps_audit

@@ -42,16 +42,6 @@ constexpr std::array kSharedFields = {Field::pss,
                                       Field::swap_pss,
                                       Field::locked};
 
-/// Fields that nobody but the target changes back and forth. The others (shared or private, clean
-/// or dirty, referenced) change with what other processes and reclaim do: three reads of each side
-/// lie apart by chance once in ten times, twenty-four once in 10^13.
-constexpr std::array kSteadyFields = {Field::anonymous, Field::anon_huge_pages,
-                                      Field::shmem_pmd_mapped, Field::file_pmd_mapped};
-
-bool is_steady(Field field) {
-  return std::find(kSteadyFields.begin(), kSteadyFields.end(), field) != kSteadyFields.end();
-}
-
 std::size_t at(Field field) { return static_cast<std::size_t>(field); }
 
 /// A total that every read put outside `expected`.
@@ -226,7 +216,7 @@ bool TotalsWatch::alive(bool maybe_asleep, std::uint64_t counter_slack) const {
   if (maybe_asleep && !findings(true, {}, false, std::nullopt, counter_slack).empty()) return true;
   if (rollup_walk() != Contradiction::none) return false;
   if (rollup_may_be_short() && !rollup_reads_.empty()) return true;
-  return any_field_disputed() || compare(numa_anon_, numa_anon_expected()) != Contradiction::none;
+  return any_field_disputed() || disputes_numa_maps();
 }
 
 /// Every read of the rollup contradicts itself.
@@ -245,11 +235,8 @@ bool TotalsWatch::any_field_disputed() const {
                      [this](Field field) { return field_finding(field).has_value(); });
 }
 
-unsigned TotalsWatch::reads_wanted() const {
-  if (rollup_walk() != Contradiction::none || rollup_identity_) return kStepsAsleep;
-  if (any_field_disputed()) return kStepsAwake;
-  const bool anon = compare(numa_anon_, numa_anon_expected()) != Contradiction::none;
-  return anon ? kStepsNumaMaps : kStepsAsleep;
+bool TotalsWatch::disputes_numa_maps() const {
+  return compare(numa_anon_, numa_anon_expected()) != Contradiction::none;
 }
 
 /// Entries without a page are in smaps and not in numa_maps.
@@ -326,7 +313,6 @@ void TotalsWatch::add_rollup(std::vector<Finding>& findings, bool asleep, Interv
 /// I3 for the other fields. A third witness decides where there is one, else the two are a pair.
 void TotalsWatch::add_rollup_fields(std::vector<Finding>& findings) const {
   for (const Field field : kSharedFields) {
-    if (!is_steady(field) && rollup_[at(field)].reads < kStepsAwake) continue;
     if (auto finding = field_finding(field)) findings.push_back(*std::move(finding));
   }
 }
@@ -335,7 +321,7 @@ void TotalsWatch::add_rollup_fields(std::vector<Finding>& findings) const {
 void TotalsWatch::add_numa_anon(std::vector<Finding>& findings, bool asleep,
                                 std::uint64_t counter_slack) const {
   const Extremes& smaps = smaps_[at(Field::anonymous)];
-  if (!asleep || !smaps.seen() || numa_anon_.reads < kStepsNumaMaps) return;
+  if (!asleep || !smaps.seen() || numa_anon_.reads < kSeriesSteps) return;
   const Interval expected = numa_anon_expected();
   if (compare(numa_anon_, expected) == Contradiction::none) return;
   Finding finding = finding_of("I6", Interface::numa_maps, "anon", numa_anon_, expected);

@@ -65,8 +65,8 @@ class TotalsWatch {
   /// Is the rollup short in some reads and right in others, and not read often enough to tell?
   [[nodiscard]] bool wants_more_rollups() const;
 
-  /// How many reads of a sleeping target what is alive needs: 3, 8 or 24.
-  [[nodiscard]] unsigned reads_wanted() const;
+  /// Does anon= of numa_maps lie apart from smaps in every read so far?
+  [[nodiscard]] bool disputes_numa_maps() const;
 
  private:
   [[nodiscard]] Interval rollup_expected() const;

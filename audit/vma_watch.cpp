@@ -95,7 +95,7 @@ Contradictions VmaWatch::contradictions(const PageGeometry& pages) const {
   }
   // Later steps may do without numa_maps; until then a missing line means that the VMA was
   // elsewhere.
-  if (!numa_comparable_ || numa_.reads < std::min(steps_, kStepsNumaMaps)) return found;
+  if (!numa_comparable_ || numa_.reads < std::min(steps_, kNumaMapsSteps)) return found;
   found.numa_walk = compare(numa_, walk);
   if (plain_.seen()) found.numa_plain = compare(numa_, plain_.bytes(pages));
   // Entries without a page (migration, device, poison) are in Rss and not in numa_maps.

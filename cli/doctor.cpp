@@ -59,7 +59,7 @@ std::vector<DoctorFeature> kernel_features(const KernelCapabilities& found) {
        "one witness less (check I6); without page frame numbers shared memory stays inconclusive.",
        "CONFIG_NUMA"},
       {"wchan", "wchan", found.wchan, "",
-       "no process is ever proven asleep: confirming takes 24 reads, not 3.",
+       "no process is ever proven asleep: the totals of busy ones have wider bounds.",
        "CONFIG_KALLSYMS, and CAP_SYS_PTRACE for other users' processes"},
       {"pfn", "page frame numbers", found.pfn_visible, "",
        "memory shared by fork or KSM, and swapped pages, are \"maybe\": inconclusive where that is "

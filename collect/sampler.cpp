@@ -15,7 +15,6 @@ constexpr std::size_t kSmallestChunkBytes = 4096;  // the seq_file's first buffe
 constexpr std::size_t kSmallestRecordBytes = 600;  // of smaps
 constexpr Nanoseconds kShortestPauseSpan = std::chrono::milliseconds(3);
 constexpr Nanoseconds kLongestPauseSpan = std::chrono::milliseconds(100);
-constexpr Nanoseconds kAsleepPause = std::chrono::milliseconds(50);
 // Per page-table page, before anything was measured (docs/design.md, "Gentle").
 constexpr Nanoseconds kWalkPerPageTable = std::chrono::microseconds(15);
 constexpr std::uint64_t kPageTableBytes = 4096;
@@ -260,13 +259,13 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
 
   bool asleep = looks_asleep && !shared;
   for (unsigned step = 1;; ++step) {
-    pause(asleep ? kAsleepPause : Nanoseconds{0});
+    pause();
     last_bracket_ = Nanoseconds{0};
     Result<Ok> stepped = series_step(sink, plan.whole_mm);
     if (!stepped) return stepped;
 
     std::optional<Stillness> still;
-    if (step % kStepsAwake == 0 || step == kStepsAsleep || step == kStepsNumaMaps) {
+    if (step % kSeriesSteps == 0 || step == kFirstSleepStep || step == kNumaMapsSteps) {
       const auto faults_now = target_.faults(view_);
       if (!faults_now) return faults_now.error();
       still = Stillness{.faults = *faults_now - *faults_before};
@@ -284,7 +283,7 @@ Result<Ok> Sampler::series_step(SampleSink& sink, bool whole_mm) {
   const bool reads_first = coin();
   Result<Ok> done = reads_first ? series_reads(sink, whole_mm) : series_pass(sink);
   if (!done) return done;
-  pause(Nanoseconds{0});
+  pause();
   return reads_first ? series_pass(sink) : series_reads(sink, whole_mm);
 }
 
@@ -349,11 +348,11 @@ Result<Ok> Sampler::series_rollup(SampleSink& sink) {
 
 /// Uniform in 0 … 3 × the last bracket, at least 3 ms, at most 100 ms: a pause that spans the
 /// bracket makes the reads independent of the target's rhythm (docs/method.md §6).
-void Sampler::pause(Nanoseconds at_least) {
+void Sampler::pause() {
   if (!limits_.random_pauses) return;
   const Nanoseconds span = std::clamp(3 * last_bracket_, kShortestPauseSpan, kLongestPauseSpan);
   const auto part = static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(span.count()));
-  view_.sleep_for(at_least + Nanoseconds{part});
+  view_.sleep_for(Nanoseconds{part});
 }
 
 bool Sampler::coin() { return limits_.random_pauses && (random_() >> 63) != 0; }

@@ -28,10 +28,13 @@ struct SampleCost {
   Nanoseconds predicted_lock{};  ///< longest single hold, from VmPTE before any lock is taken
 };
 
-inline constexpr unsigned kStepsAsleep = 3;
-inline constexpr unsigned kStepsNumaMaps =
-    8;  ///< migration hides pages from numa_maps (docs/method.md §7)
-inline constexpr unsigned kStepsAwake = 24;
+/// Reads that a finding takes, of a sleeping target too: others can change its memory without a
+/// fault of its own (docs/method.md §6).
+inline constexpr unsigned kSeriesSteps = 24;
+/// The first step at which a series asks whether the target still sleeps.
+inline constexpr unsigned kFirstSleepStep = 3;
+/// Reads of numa_maps that tell whose side it takes; to be accused itself takes the whole series.
+inline constexpr unsigned kNumaMapsSteps = 8;
 /// VMAs that would take more address space than this in plain reads are left out (docs/method.md
 /// §3).
 inline constexpr std::uint64_t kPlainAddressBudgetBytes = std::uint64_t{256} << 30;
@@ -67,7 +70,7 @@ class Sampler {
   Result<Ok> series_pass(SampleSink& sink);
   Result<Ok> series_reads(SampleSink& sink, bool whole_mm);
   Result<Ok> series_rollup(SampleSink& sink);
-  void pause(Nanoseconds at_least);
+  void pause();
   bool coin();
   [[nodiscard]] std::size_t expected_vmas() const;
 

@@ -200,7 +200,7 @@ unsigned SampleProcess::series(ProcessAudit& audit, const SeriesPlan& plan) {
       feed_reads(audit, plan);
     }
     std::optional<Stillness> still;
-    if (step % kStepsAwake == 0 || step == kStepsAsleep || step == kStepsNumaMaps) {
+    if (step % kSeriesSteps == 0 || step == kFirstSleepStep || step == kNumaMapsSteps) {
       still = Stillness{.asleep = asleep, .faults = asleep ? 0 : faults};
     }
     if (audit.on_step(step, still) == StepDecision::done) return step;

@@ -55,7 +55,7 @@ TEST(Flicker, AtRandomTimesNeverLastsASeries) {
       longest_series(kRounds, 1, [](SampleProcess& self, Moment, std::mt19937_64& target) {
         show(self, target() >> 63 != 0);
       });
-  EXPECT_LT(longest, kStepsAwake / 2);
+  EXPECT_LT(longest, kSeriesSteps / 2);
 }
 
 TEST(Flicker, PhaseLockedToEveryCallNeverLastsASeries) {
@@ -67,7 +67,7 @@ TEST(Flicker, PhaseLockedToEveryCallNeverLastsASeries) {
                                 moment == Moment::sweep_pass || moment == Moment::sweep_smaps;
         if (sees_pages) show(self, self.vmas[0].runs.empty());
       });
-  EXPECT_LT(longest, kStepsAwake);
+  EXPECT_LT(longest, kSeriesSteps);
 }
 
 TEST(Flicker, ThatGuessesTheNextCallLastsNoLongerThanLuckDoes) {
@@ -93,7 +93,7 @@ TEST(Flicker, ThatGuessesTheNextCallLastsNoLongerThanLuckDoes) {
           show(self, moment == Moment::pass);
         }
       });
-  EXPECT_LT(longest, kStepsAwake);
+  EXPECT_LT(longest, kSeriesSteps);
 }
 
 TEST(Flicker, ALyingSmapsAlwaysLastsTheSeries) {
@@ -113,7 +113,7 @@ TEST(Flicker, ALyingSmapsAlwaysLastsTheSeries) {
     };
     const ProcessReport report = process.audit();
     ASSERT_EQ(report.verdict, Verdict::finding) << seed;
-    EXPECT_EQ(process.series_steps[0], kStepsAwake);
+    EXPECT_EQ(process.series_steps[0], kSeriesSteps);
   }
 }
 

@@ -54,7 +54,7 @@ TEST(ProcessSeries, ASleeperThatWakesUpNeedsTheLongSeries) {
     if (moment == Moment::pass && ++passes == 3) self.asleep = false;
   };
   const Finding finding = only_finding(process.audit());
-  EXPECT_EQ(finding.brackets, kStepsAwake);
+  EXPECT_EQ(finding.brackets, kSeriesSteps);
   EXPECT_EQ(finding.basis, Basis::series);
 }
 
@@ -63,10 +63,10 @@ TEST(ProcessSeries, IsNeverCutShortForACapture) {
   process.vmas = {resident_vma(kLow, 4 * kHuge)};
   process.options.full_series = true;
   process.audit();
-  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kStepsAwake});
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kSeriesSteps});
   process.asleep = true;
   process.audit();
-  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kStepsAwake});
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kSeriesSteps});
 }
 
 TEST(ProcessSeries, OfSuspectsComesBeforeThatOfTheTotals) {
@@ -88,8 +88,8 @@ TEST(ProcessSeries, ReadsNumaMapsOnlyAsOftenAsItIsNeeded) {
     if (moment == Moment::numa) ++reads;
   };
   process.audit();
-  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kStepsAwake});
-  EXPECT_EQ(reads, kStepsNumaMaps);
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kSeriesSteps});
+  EXPECT_EQ(reads, kNumaMapsSteps);
 }
 
 TEST(ProcessSeries, LeavesAVmaOutThatPlainReadsCanNotAfford) {
@@ -138,13 +138,13 @@ TEST(ProcessSeries, WhatItProvedStaysWhenTheNextOneIsBrokenOff) {
   audit.on_sweep_end({});
   ASSERT_TRUE(audit.plan_series().wanted);
   audit.on_pass(pass, nullptr);
-  for (unsigned step = 1; step <= kStepsAwake; ++step) {
+  for (unsigned step = 1; step <= kSeriesSteps; ++step) {
     audit.on_series_smaps(text);
     audit.on_series_status({}, {});
     audit.on_pass(pass, nullptr);
     std::optional<Stillness> still;
     if (step == 3 || step == 8 || step == 24) still = Stillness{};
-    EXPECT_EQ(audit.on_step(step, still) == StepDecision::done, step == kStepsAwake);
+    EXPECT_EQ(audit.on_step(step, still) == StepDecision::done, step == kSeriesSteps);
   }
   ASSERT_TRUE(audit.plan_series().whole_mm);
   audit.on_listing(text);
