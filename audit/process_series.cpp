@@ -211,7 +211,9 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   const bool watch_alive = watches_alive();
   const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
   if (totals_alive && totals_.disputes_numa_maps()) numa_contested_ = true;
-  if (totals_alive) longest_suspicion_ = std::max(longest_suspicion_, step);
+  if (totals_alive && totals_.contradicted(maybe_asleep, counter_slack())) {
+    longest_suspicion_ = std::max(longest_suspicion_, step);
+  }
 
   const bool more_rollups = plan_.whole_mm && !asleep_ && totals_.wants_more_rollups();
   if (plan_.full) {

@@ -211,12 +211,16 @@ Contradiction TotalsWatch::status_walk(std::uint64_t counter_slack) const {
   return compare(vm_rss_, status_expected().widened(counter_slack, UINT64_MAX));
 }
 
+bool TotalsWatch::contradicted(bool maybe_asleep, std::uint64_t counter_slack) const {
+  return !findings(false, {}, false, std::nullopt, counter_slack).empty() ||
+         (maybe_asleep && !findings(true, {}, false, std::nullopt, counter_slack).empty()) ||
+         rollup_walk() != Contradiction::none || any_field_disputed() || disputes_numa_maps();
+}
+
 bool TotalsWatch::alive(bool maybe_asleep, std::uint64_t counter_slack) const {
-  if (!findings(false, {}, false, std::nullopt, counter_slack).empty()) return true;
-  if (maybe_asleep && !findings(true, {}, false, std::nullopt, counter_slack).empty()) return true;
-  if (rollup_walk() != Contradiction::none) return false;
-  if (rollup_may_be_short() && !rollup_reads_.empty()) return true;
-  return any_field_disputed() || disputes_numa_maps();
+  const bool in_suspense =
+      rollup_walk() == Contradiction::none && !rollup_reads_.empty() && rollup_may_be_short();
+  return in_suspense || contradicted(maybe_asleep, counter_slack);
 }
 
 /// Every read of the rollup contradicts itself.

@@ -59,7 +59,10 @@ class TotalsWatch {
   [[nodiscard]] std::vector<Finding> findings(bool asleep, Interval smaps_missing, bool smaps_exact,
                                               const std::optional<Finding>& smaps_finding,
                                               std::uint64_t counter_slack) const;
-  /// Could more reads still make a finding?
+  /// Does every read so far contradict something?
+  [[nodiscard]] bool contradicted(bool maybe_asleep, std::uint64_t counter_slack) const;
+  /// Could more reads still make a finding? A rollup that is right now and then is in suspense
+  /// without being contradicted.
   [[nodiscard]] bool alive(bool maybe_asleep, std::uint64_t counter_slack) const;
 
   /// Is the rollup short in some reads and right in others, and not read often enough to tell?
