@@ -104,7 +104,9 @@ void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) 
       return std::find(list.begin(), list.end(), name_of(interface)) != list.end();
     };
     if (!names(signature.interfaces, blame.interface) || signature.needs_awake ||
-        signature.direction != name_of(blame.direction) || signature.granule_bytes == 0) {
+        signature.direction != name_of(blame.direction) || signature.granule_bytes == 0 ||
+        defect.seen_by != SeenBy::audit || !signature.mapping_flag.empty() ||
+        !signature.bound.empty()) {
       continue;
     }
     if (names(signature.sided_by, Interface::numa_maps) &&

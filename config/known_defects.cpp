@@ -11,20 +11,31 @@
 namespace smaps_audit {
 namespace {
 
+SeenBy read_seen_by(const std::string& word) {
+  if (word == "start") return SeenBy::start;
+  if (word == "host") return SeenBy::host;
+  return word == "probe" ? SeenBy::probe : SeenBy::audit;
+}
+
 KnownDefect read_defect(const nlohmann::json& row) {
   const nlohmann::json& signature = row.at("signature");
   return KnownDefect{
       .id = row.at("id"),
       .defect_class = row.at("class") == "note" ? DefectClass::note : DefectClass::finding,
+      .seen_by = read_seen_by(row.at("seen_by")),
       .title = row.at("title"),
       .versions = row.at("versions"),
       .signature = {.interfaces = signature.at("interfaces"),
+                    .fields = signature.at("fields"),
                     .direction = signature.at("direction"),
                     .granule_bytes = signature.at("granule_bytes"),
                     .sided_by = signature.at("sided_by"),
                     .varies = signature.at("varies"),
-                    .needs_awake = signature.at("needs_awake")},
+                    .needs_awake = signature.at("needs_awake"),
+                    .mapping_flag = signature.value("mapping_flag", ""),
+                    .bound = signature.value("bound", "")},
       .what_to_do = row.at("what_to_do"),
+      .background = row.at("background"),
       .links = row.at("links"),
   };
 }

@@ -3,10 +3,24 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 namespace smaps_audit {
 namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream file{std::string{SMAPS_AUDIT_SOURCE_DIR} + "/" + path};
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+bool is_one_of(const std::string& word, const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 
 TEST(KnownDefects, HoldK01WithItsSignature) {
   const KnownDefect* const defect = find_known_defect("K01");
@@ -38,6 +52,50 @@ TEST(KnownDefects, HaveUniqueIdsTitlesAndAdvice) {
     EXPECT_FALSE(defect.title.empty()) << defect.id;
     EXPECT_LE(defect.title.size(), 62U) << defect.id << ": one line of a report";
     EXPECT_FALSE(defect.what_to_do.empty()) << defect.id;
+    EXPECT_FALSE(defect.background.empty()) << defect.id;
+    EXPECT_FALSE(defect.versions.empty()) << defect.id;
+    EXPECT_FALSE(defect.versions.ends_with('.')) << defect.id << ": explain adds it";
+    for (const std::string& sentence : defect.what_to_do) {
+      EXPECT_TRUE(sentence.ends_with('.')) << defect.id << ": " << sentence;
+    }
+  }
+}
+
+TEST(KnownDefects, HaveSignaturesOfKnownWords) {
+  for (const KnownDefect& defect : known_defects()) {
+    const DefectSignature& signature = defect.signature;
+    EXPECT_FALSE(signature.interfaces.empty()) << defect.id;
+    EXPECT_FALSE(signature.fields.empty()) << defect.id;
+    EXPECT_TRUE(is_one_of(signature.direction, {"deficit", "excess", "either"})) << defect.id;
+    EXPECT_TRUE(
+        is_one_of(signature.bound, {"", "thread_cache", "percpu_batch", "hardware_corrupted"}))
+        << defect.id << ": " << signature.bound;
+    EXPECT_NE(signature.granule_bytes, 0U) << defect.id;
+  }
+}
+
+// docs/design.md, "What comes of it is one of".
+TEST(KnownDefects, AreFindingsOrNotesAsTheDesignSays) {
+  const std::set<std::string> findings{"K01", "K03", "K07", "K08", "K15"};
+  for (const KnownDefect& defect : known_defects()) {
+    EXPECT_EQ(defect.defect_class == DefectClass::finding, findings.contains(defect.id))
+        << defect.id;
+  }
+  for (const char* id : {"K01", "K02", "K03", "K05", "K06", "K07", "K08", "K09", "K10", "K11",
+                         "K12", "K13", "K15", "K19"}) {
+    EXPECT_NE(find_known_defect(id), nullptr) << id;
+  }
+}
+
+TEST(KnownDefects, LinkOnlyToCommitsThatTheDocumentationNames) {
+  constexpr std::string_view kCommit = "https://git.kernel.org/linus/";
+  const std::string facts = text_of("docs/kernel.md");
+  ASSERT_FALSE(facts.empty());
+  for (const KnownDefect& defect : known_defects()) {
+    for (const std::string& link : defect.links) {
+      ASSERT_TRUE(link.starts_with(kCommit)) << link;
+      EXPECT_NE(facts.find(link.substr(kCommit.size())), std::string::npos) << link;
+    }
   }
 }
 
