@@ -301,11 +301,12 @@ Command parse_command_line(int argc, const char* const* argv) {
   replay.add_option("FILE", words.file, "The capture")->type_name("")->required();
   add_output(replay, words);
   add_common(replay, words, {"text", "json", "jsonl"});
-  CLI::App& explain = *app.add_subcommand("explain", "A defect, a check or a reason, in words");
+  CLI::App& explain =
+      *app.add_subcommand("explain", "A defect, a check, a reason or a field, in words");
   explain.add_option("ID", words.ids, "K01, I3, maybe_pages ... (without: the list)")
       ->type_name("");
   add_output(explain, words);
-  add_common(explain, words, {});
+  add_common(explain, words, {"text", "json"});
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

@@ -1,118 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/explain.h"
 
+#include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "audit/checks.h"
 #include "cli/exit_code.h"
+#include "cli/explain_topics.h"
 #include "cli/render.h"
-#include "config/known_defects.h"
-#include "report/printable.h"
-#include "report/reasons.h"
 #include "report/text_layout.h"
 
 namespace smaps_audit {
 namespace {
 
+constexpr std::size_t kLabelColumns = 10;
+
 void write_wrapped(std::ostream& out, std::string_view label, std::string_view text,
                    const TextStyle& style) {
-  constexpr std::size_t kLabel = 10;
-  const std::vector<std::string> lines = wrap(text, style.columns - kLabel);
+  const std::size_t room = std::max<std::size_t>(style.columns, 40) - kLabelColumns;
+  const std::vector<std::string> lines = wrap(text, room);
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    out << pad_right(i == 0 ? "  " + std::string{label} : "", kLabel) << lines[i] << '\n';
+    out << pad_right(i == 0 ? "  " + std::string{label} : "", kLabelColumns) << lines[i] << '\n';
   }
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
-}
-
-void explain_defect(std::ostream& out, const KnownDefect& defect, const TextStyle& style) {
-  const DefectSignature& signature = defect.signature;
-  out << defect.id << ": " << defect.title << '\n';
-  write_wrapped(out, "Kernels", defect.versions + ".", style);
-  write_wrapped(out, "Class",
-                defect.defect_class == DefectClass::finding
-                    ? "a finding: a number that users read is wrong."
-                    : "a note: no Rss or Pss depends on it.",
-                style);
-  std::string signs = joined(signature.interfaces) + ": " + signature.direction;
-  signs += " in multiples of " + bytes_text(signature.granule_bytes);
-  signs += ", contradicted by " + joined(signature.sided_by) + ".";
-  write_wrapped(out, "Signs", signs, style);
-  for (const std::string& sentence : defect.what_to_do) {
-    write_wrapped(out, &sentence == &defect.what_to_do.front() ? "To do" : "", sentence, style);
-  }
-  for (const std::string& link : defect.links) {
-    write_wrapped(out, &link == &defect.links.front() ? "See" : "", link, style);
+void write_topic(std::ostream& out, const Topic& topic, const TextStyle& style) {
+  out << topic.id << ": " << topic.title << '\n';
+  std::string_view before;
+  for (const auto& [label, text] : topic.sections) {
+    write_wrapped(out, label == before ? "" : label, text, style);
+    before = label;
   }
 }
 
-void explain_check(std::ostream& out, const CheckText& check, const TextStyle& style) {
-  out << check.id << ": a relation that holds on every correct kernel\n";
-  write_wrapped(out, "Says", check.relation, style);
-  write_wrapped(out, "Needs", check.witnesses, style);
-  write_wrapped(out, "Else", check.without, style);
-  write_wrapped(out, "Except", check.exceptions, style);
-  write_wrapped(out, "Proof", check.confirmed, style);
+std::string heading(const std::string& kind) {
+  if (kind == "defect") return "Known defects of the kernel";
+  if (kind == "check") return "Checks: relations that hold on every correct kernel";
+  if (kind == "reason") return "Reasons why a verdict is not conclusive";
+  if (kind == "error") return "Errors";
+  if (kind == "kernel field") return "Fields of the kernel's files";
+  if (kind == "report field") return "Fields of the JSON report";
+  return "Words of the JSON report";
 }
 
-void explain_reason(std::ostream& out, const ReasonText& reason, const TextStyle& style) {
-  out << reason.word << ": why a process got no conclusive verdict\n";
-  write_wrapped(out, "Means", reason.meaning, style);
-  write_wrapped(out, "Help", reason.help, style);
-}
-
-std::string upper(std::string_view text) {
-  std::string result{text};
-  for (char& letter : result) {
-    if (letter >= 'a' && letter <= 'z') letter = static_cast<char>(letter - 'a' + 'A');
-  }
-  return result;
-}
-
-bool explain_one(std::ostream& out, const std::string& id, const TextStyle& style) {
-  if (const KnownDefect* const defect = find_known_defect(upper(id)); defect != nullptr) {
-    explain_defect(out, *defect, style);
-    return true;
-  }
-  if (const CheckText* const check = find_check(upper(id)); check != nullptr) {
-    explain_check(out, *check, style);
-    return true;
-  }
-  const ReasonText* const reason = find_reason(id);
-  if (reason != nullptr) explain_reason(out, *reason, style);
-  return reason != nullptr;
-}
-
+// Defects and checks with what they say; of the others the ids tell enough.
 void list_all(std::ostream& out, const TextStyle& style) {
-  out << "Known defects of the kernel\n";
-  for (const KnownDefect& defect : known_defects())
-    write_wrapped(out, defect.id, defect.title, style);
-  out << "Checks\n";
-  for (const CheckText& check : check_texts()) write_wrapped(out, check.id, check.relation, style);
-  out << "Reasons\n";
+  std::string kind;
   std::string words;
-  for (const ReasonText& reason : reason_texts()) words += std::string{reason.word} + " ";
-  write_wrapped(out, "", words, style);
+  const auto flush = [&] {
+    if (!words.empty()) write_wrapped(out, "", words, style);
+    words.clear();
+  };
+  for (const Topic& topic : all_topics()) {
+    if (topic.kind != kind) {
+      flush();
+      out << (kind.empty() ? "" : "\n") << heading(topic.kind) << '\n';
+      kind = topic.kind;
+    }
+    if (kind == "defect") {
+      write_wrapped(out, topic.id, topic.title, style);
+    } else if (kind == "check") {
+      write_wrapped(out, topic.id, topic.sections.front().second, style);
+    } else {
+      words += (words.empty() ? "" : " ") + topic.id;
+    }
+  }
+  flush();
+  out << "\nsmaps-audit explain ID tells more; of a longer id its last part is enough.\n";
+}
+
+nlohmann::ordered_json topic_json(const Topic& topic) {
+  nlohmann::ordered_json json;
+  json["kind"] = topic.kind;
+  json["id"] = topic.id;
+  json["title"] = topic.title;
+  auto& sections = json["sections"] = nlohmann::ordered_json::array();
+  for (const auto& [label, text] : topic.sections) {
+    sections.push_back({{"label", label}, {"text", text}});
+  }
+  return json;
+}
+
+void write_topics_json(std::ostream& out, const std::vector<const Topic*>& topics) {
+  nlohmann::ordered_json json;
+  json["schema"] = "smaps-audit.explain/1";
+  auto& list = json["topics"] = nlohmann::ordered_json::array();
+  for (const Topic* topic : topics) list.push_back(topic_json(*topic));
+  out << json.dump(1, ' ', true, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+}
+
+Error unknown_topic(const std::string& id) {
+  std::string what = "nothing is known of \"" + id + "\"";
+  const std::vector<std::string> similar = similar_topics(id);
+  for (const std::string& name : similar) {
+    what += (&name == &similar.front() ? "; did you mean " : " or ") + name;
+  }
+  what += similar.empty() ? "; " : "? ";
+  return Error{.code = ErrorCode::usage,
+               .what = what + "(smaps-audit explain lists what there is)"};
 }
 
 }  // namespace
 
 int run_explain(const ExplainOptions& options, CliEnvironment& environment) {
+  std::vector<const Topic*> topics;
+  for (const std::string& id : options.ids) {
+    const std::vector<const Topic*> found = find_topics(id);
+    if (found.empty()) return complain(environment, unknown_topic(id), kExitUsage);
+    topics.insert(topics.end(), found.begin(), found.end());
+  }
+  const bool json = options.common.format == Format::json;
+  if (options.ids.empty() && json) {
+    for (const Topic& topic : all_topics()) topics.push_back(&topic);
+  }
   Result<Output> output = Output::open(options.common.output, environment.out);
   if (!output) return complain(environment, output.error(), kExitCannotRun);
+  std::ostream& out = output->stream();
   const TextStyle style = style_for(environment, options.common, *output);
-  if (options.ids.empty()) list_all(output->stream(), style);
-  for (const std::string& id : options.ids) {
-    if (explain_one(output->stream(), id, style)) continue;
-    return complain(environment,
-                    Error{.code = ErrorCode::usage,
-                          .what = "nothing is known of \"" + id +
-                                  "\"; smaps-audit explain lists what there is"},
-                    kExitUsage);
+  if (json) {
+    write_topics_json(out, topics);
+  } else if (options.ids.empty()) {
+    list_all(out, style);
+  }
+  for (const Topic* topic : topics) {
+    if (json) break;
+    if (topic != topics.front()) out << '\n';
+    write_topic(out, *topic, style);
   }
   return finish_output(*output, environment, kExitClean);
 }

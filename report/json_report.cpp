@@ -183,6 +183,7 @@ void write_json(std::ostream& out, const AuditReport& report) {
   json["summary"] = summary_json(report.summary);
   Json& processes = json["processes"] = Json::array();
   for (const ProcessReport& process : report.processes) processes.push_back(process_json(process));
+  json["notes"] = Json::array();
   json["probes"] = Json::array();
   out << dump(json, 1) << '\n';
 }

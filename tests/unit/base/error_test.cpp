@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <set>
+
+#include "base/error_codes.h"
 
 namespace smaps_audit {
 namespace {
@@ -30,12 +33,20 @@ TEST(ErrorMessage, FallsBackToTheCode) {
 }
 
 TEST(ErrorCodes, HaveASentenceEach) {
-  for (const ErrorCode code : {ErrorCode::gone, ErrorCode::denied, ErrorCode::unsupported,
-                               ErrorCode::malformed, ErrorCode::truncated, ErrorCode::deadline,
-                               ErrorCode::io, ErrorCode::usage, ErrorCode::diverged}) {
+  for (const ErrorCode code : kErrorCodes) {
     EXPECT_GT(describe(code).size(), 10u);
     EXPECT_NE(describe(code), "unknown error");
   }
+}
+
+TEST(ErrorCodes, AreListedWholeEachWithAName) {
+  std::set<std::string_view> names;
+  for (const ErrorCode code : kErrorCodes) {
+    EXPECT_EQ(code, kErrorCodes[static_cast<std::size_t>(code)]);
+    EXPECT_TRUE(names.insert(name_of(code)).second);
+  }
+  EXPECT_FALSE(names.contains("unknown"));
+  EXPECT_EQ(name_of(static_cast<ErrorCode>(kErrorCodes.size())), "unknown");
 }
 
 TEST(ErrorFromErrno, MapsToTheCodesThatAVerdictDependsOn) {

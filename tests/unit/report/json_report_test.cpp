@@ -32,7 +32,7 @@ TEST(JsonReport, KeepsNamesAndOrderOfTheSchema) {
   const Json json = Json::parse(text_of(samples::report_of({samples::k01_by_mprotect()})));
   EXPECT_EQ(keys_of(json),
             (std::vector<std::string>{"schema", "tool", "host", "started", "duration_seconds",
-                                      "summary", "processes", "probes"}));
+                                      "summary", "processes", "notes", "probes"}));
   EXPECT_EQ(json["schema"], "smaps-audit.report/1");
   EXPECT_EQ(keys_of(json["host"]),
             (std::vector<std::string>{"kernel_release", "machine", "boot_id", "page_size",
