@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """smaps-audit against real kernels and memory whose truth is known (issue 2, "It must show").
 
-    audit_test.py --kernel 6.1|6.12|host --smaps-audit FILE --workload FILE --capture-edit FILE [--nightly]
+    audit_test.py --kernel 6.1|6.12|X.Y|newest|host --smaps-audit FILE --workload FILE --capture-edit FILE [--nightly]
 
 One line for each group of assertions. Whether the kernel must be found lying is decided by making a THP under
 PROT_NONE there (`workload protnone-self`), not by its version. Exit: 0, 1 (something is wrong), 77 (no guest
@@ -147,7 +147,7 @@ def judge(report: Report, results: expect.Results, options: argparse.Namespace) 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description="smaps-audit against a real kernel.")
-    parser.add_argument("--kernel", choices=["6.1", "6.12", "host"], required=True)
+    parser.add_argument("--kernel", required=True, help="host, or what fetch_kernel.py knows: 6.1, 6.12, X.Y, newest")
     parser.add_argument("--smaps-audit", type=pathlib.Path, required=True)
     parser.add_argument("--workload", type=pathlib.Path, required=True)
     parser.add_argument("--capture-edit", type=pathlib.Path, required=True)

@@ -2,34 +2,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's stock cloud kernels, fetched by package name and cached outside the checkout.
 
-    fetch_kernel.py 6.1|6.12 ...      prints the path of each vmlinuz
+    fetch_kernel.py 6.1|6.12|X.Y|newest ...      prints the path of each vmlinuz
+    fetch_kernel.py --list                       what X.Y can be, and the version of each
 
 `linux-image-cloud-amd64` (6.1) and `linux-image-6.12-cloud-amd64` (6.12) depend on the kernel of the
-day: no version stands here. The cache is ${SMAPS_AUDIT_CACHE:-~/.cache/smaps-auditd}/kernels/<series>/:
-vmlinuz, package.deb (its modules, should a test need them) and package.json (which version it is). A
-cached kernel is kept while apt names no newer one, or names none at all (no package lists: offline).
-Parallel runs are serialised by a lock file. Python 3.11, standard library only.
+day: no version stands here. Any other X.Y, and `newest` of all, comes from Debian's other suites
+(private_apt.py). The cache is ${SMAPS_AUDIT_CACHE:-~/.cache/smaps-auditd}/kernels/<series>/:
+vmlinuz, package.deb and package.json (which version it is); up to 6.18 package.deb holds the modules
+as well. A cached kernel is kept while apt names no newer one, or names none at all (no package lists:
+offline). Parallel runs are serialised by a lock file. Python 3.11, standard library only.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import private_apt  # noqa: E402
 
 META_PACKAGES = {
     "6.1": "linux-image-cloud-amd64",
     "6.12": "linux-image-6.12-cloud-amd64",
 }
-APT_TIMEOUT_SECONDS = 300
+NEWEST = "newest"
+# From 6.19 on the image is in linux-binary-*, and linux-image-* depends on it.
+ARCHIVE_PACKAGE = r"linux-(image|binary)-(\d+\.\d+)([.+-][^-]*|-\d+)*-cloud-amd64"
 
 
 class FetchError(Exception):
@@ -38,7 +42,7 @@ class FetchError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
-    series: str  # "6.1", "6.12", or "file"
+    series: str  # "6.1", "7.0", "newest"
     vmlinuz: pathlib.Path
     package: str | None = None
     version: str | None = None
@@ -50,31 +54,26 @@ def cache_root() -> pathlib.Path:
     return pathlib.Path(named) if named else pathlib.Path.home() / ".cache" / "smaps-auditd"
 
 
-def _run(command: list[str], cwd: pathlib.Path | None = None) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, cwd=cwd, text=True, capture_output=True, check=False,
-                              timeout=APT_TIMEOUT_SECONDS, env={**os.environ, "LC_ALL": "C"})
-    except FileNotFoundError as error:
-        raise FetchError(f"{command[0]} is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise FetchError(f"{' '.join(command)}: no end after {APT_TIMEOUT_SECONDS} s") from error
+def is_series(word: str) -> bool:
+    """Is it a name that fetch() may know, and no path?"""
+    return word == NEWEST or re.fullmatch(r"\d+\.\d+", word) is not None
 
 
 def _image_package(meta: str) -> str | None:
     """The kernel image that the meta package depends on, as apt sees it now."""
-    answer = _run(["apt-cache", "depends", "--important", "--no-recommends", meta])
+    answer = private_apt.run(["apt-cache", "depends", "--important", "--no-recommends", meta])
     found = re.search(r"^\s*Depends:\s*(linux-image-\d\S*)", answer.stdout, re.MULTILINE)
     return found.group(1) if found else None
 
 
 def _candidate_version(package: str) -> str | None:
-    answer = _run(["apt-cache", "policy", package])
+    answer = private_apt.run(["apt-cache", "policy", package])
     found = re.search(r"^\s*Candidate:\s*(\S+)", answer.stdout, re.MULTILINE)
     return found.group(1) if found and found.group(1) != "(none)" else None
 
 
 def _apt_update() -> None:
-    answer = _run(["apt-get", "update", "-q"])
+    answer = private_apt.run(["apt-get", "update", "-q"])
     if answer.returncode != 0:
         print(f"fetch_kernel: apt-get update: {answer.stderr.strip()}", file=sys.stderr)
 
@@ -89,25 +88,28 @@ def _cached(directory: pathlib.Path, series: str) -> Kernel | None:
     return kernel if kernel.vmlinuz.is_file() and kernel.vmlinuz.stat().st_size > 0 else None
 
 
-def _download(package: str, directory: pathlib.Path) -> pathlib.Path:
+def _download(package: str, directory: pathlib.Path, apt: private_apt.PrivateApt | None) -> pathlib.Path:
+    words = ["apt-get", "download", "-q", package]
     for attempt in (1, 2):
-        answer = _run(["apt-get", "download", "-q", package], cwd=directory)
+        answer = private_apt.run(apt.command(*words) if apt else words, cwd=directory)
         debs = sorted(directory.glob("*.deb"))
         if answer.returncode == 0 and debs:
             return debs[0]
-        if attempt == 1:
-            _apt_update()  # the lists may name a version that the mirror has dropped since
+        if attempt == 1:  # the lists may name a version that the mirror has dropped since
+            apt.update(max_age_seconds=0) if apt else _apt_update()
     raise FetchError(f"apt-get download {package}: {answer.stderr.strip()}")
 
 
-def _install(series: str, package: str, version: str, directory: pathlib.Path) -> Kernel:
+def _install(series: str, package: str, version: str, directory: pathlib.Path,
+             apt: private_apt.PrivateApt | None = None) -> Kernel:
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{series}-") as name:
         work = pathlib.Path(name)
-        deb = _download(package, work)
-        unpacked = _run(["dpkg", "-x", str(deb), str(work / "root")])
-        images = sorted((work / "root" / "boot").glob("vmlinuz-*"))
+        deb = _download(package, work, apt)
+        unpacked = private_apt.run(["dpkg", "-x", str(deb), str(work / "root")])
+        root = work / "root"
+        images = [*root.glob("boot/vmlinuz-*"), *root.glob("usr/lib/modules/*/vmlinuz")]
         if unpacked.returncode != 0 or not images:
-            raise FetchError(f"{deb.name} holds no boot/vmlinuz-*: {unpacked.stderr.strip()}")
+            raise FetchError(f"{deb.name} holds no vmlinuz: {unpacked.stderr.strip()}")
         ready = work / "ready"
         ready.mkdir()
         shutil.move(images[0], ready / "vmlinuz")
@@ -120,38 +122,79 @@ def _install(series: str, package: str, version: str, directory: pathlib.Path) -
     return Kernel(series, directory / "vmlinuz", package, version, directory / "package.deb")
 
 
-@contextlib.contextmanager
-def _locked(path: pathlib.Path):
-    with open(path, "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def _of_meta_package(series: str) -> tuple[str, str] | None:
+    """(package, version) of the image that the machine's own apt offers."""
+    package = _image_package(META_PACKAGES[series])
+    version = _candidate_version(package) if package else None
+    return (package, version) if package and version else None
+
+
+def archive_kernels(apt: private_apt.PrivateApt) -> dict[str, tuple[str, str]]:
+    """By X.Y: (package, version) of the newest image in Debian's other suites."""
+    newest: dict[str, tuple[str, str]] = {}
+    # "binary" sorts before "image": of two packages of the same version that with the image in it is kept.
+    for package, version in sorted(apt.packages(ARCHIVE_PACKAGE)):
+        series = re.fullmatch(ARCHIVE_PACKAGE, package)[2]
+        if series not in newest or private_apt.newer(version, newest[series][1]):
+            newest[series] = (package, version)
+    return newest
+
+
+def _of_archive(series: str, apt: private_apt.PrivateApt) -> tuple[str, str]:
+    apt.update()
+    kernels = archive_kernels(apt)
+    if not kernels:
+        raise FetchError("Debian's other suites name no kernel")
+    wanted = max(kernels, key=_in_order) if series == NEWEST else series
+    if wanted not in kernels:
+        raise FetchError(f"no kernel {series}; there are {', '.join(sorted(kernels, key=_in_order))}")
+    return kernels[wanted]
+
+
+def _in_order(series: str) -> tuple[int, ...]:
+    return tuple(map(int, series.split(".")))
+
+
+def _fetch_locked(series: str, root: pathlib.Path) -> Kernel:
+    cached = _cached(root / series, series)
+    apt = None
+    if series in META_PACKAGES:
+        named = _of_meta_package(series)
+        if named is None and cached is None:
+            _apt_update()
+            named = _of_meta_package(series)
+    else:
+        apt = private_apt.PrivateApt(cache_root())
+        try:
+            named = _of_archive(series, apt)
+        except (FetchError, private_apt.AptError):
+            if cached is None:
+                raise
+            named = None
+    if cached and (named is None or (cached.package, cached.version) == named):
+        return cached
+    if named is None:
+        raise FetchError(f"apt knows no {META_PACKAGES[series]}, and none is cached in {root}")
+    try:
+        return _install(series, *named, root / series, apt)
+    except (FetchError, private_apt.AptError) as error:
+        if cached is None:
+            raise
+        print(f"fetch_kernel: keeping {cached.version}: {error}", file=sys.stderr)
+        return cached
 
 
 def fetch(series: str) -> Kernel:
     """The newest kernel of a series that can be had; raises FetchError."""
-    meta = META_PACKAGES.get(series)
-    if meta is None:
-        raise FetchError(f"no kernel series {series!r}; known: {', '.join(META_PACKAGES)}")
+    if not is_series(series):
+        raise FetchError(f"no kernel series {series!r}: X.Y or {NEWEST}")
     root = cache_root() / "kernels"
     root.mkdir(parents=True, exist_ok=True)
-    with _locked(root / f".{series}.lock"):
-        cached = _cached(root / series, series)
-        package = _image_package(meta)
-        if package is None and cached is None:
-            _apt_update()
-            package = _image_package(meta)
-        version = _candidate_version(package) if package else None
-        if cached and (version is None or (cached.package, cached.version) == (package, version)):
-            return cached
-        if package is None or version is None:
-            raise FetchError(f"apt knows no {meta}, and none is cached in {root}")
-        try:
-            return _install(series, package, version, root / series)
-        except FetchError as error:
-            if cached is None:
-                raise
-            print(f"fetch_kernel: keeping {cached.version}: {error}", file=sys.stderr)
-            return cached
+    try:
+        with private_apt.locked(root / f".{series}.lock"):
+            return _fetch_locked(series, root)
+    except private_apt.AptError as error:
+        raise FetchError(str(error)) from error
 
 
 def main(arguments: list[str]) -> int:
@@ -159,9 +202,17 @@ def main(arguments: list[str]) -> int:
         print(__doc__)
         return 0 if arguments else 64
     try:
+        if arguments == ["--list"]:
+            apt = private_apt.PrivateApt(cache_root())
+            apt.update()
+            own = {series: _of_meta_package(series) for series in META_PACKAGES}
+            kernels = archive_kernels(apt) | {series: named for series, named in own.items() if named}
+            for series in sorted(kernels, key=_in_order):
+                print(f"{series:5} {' '.join(kernels[series])}")
+            return 0
         for series in arguments:
             print(fetch(series).vmlinuz)
-    except FetchError as error:
+    except (FetchError, private_apt.AptError) as error:
         print(f"fetch_kernel: {error}", file=sys.stderr)
         return 77
     return 0

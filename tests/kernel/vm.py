@@ -78,7 +78,7 @@ def run(kernel: str | os.PathLike[str], script: str, *,
         programs: Sequence[str | os.PathLike[str]] = (),
         files: Mapping[str, bytes | str | os.PathLike[str]] | None = None,
         timeout: float = 120, machine: Machine = Machine()) -> Result:
-    """Boots `kernel` ("6.1", "6.12" or the path of a vmlinuz) and runs `script` in it.
+    """Boots `kernel` (what fetch_kernel.py knows, or the path of a vmlinuz) and runs `script` in it.
 
     `programs` come with their shared libraries and stand on the PATH. `files` maps paths in the guest to
     bytes, or to a file or directory of this machine. Raises VmError (VmUnavailable to skip).
@@ -108,7 +108,7 @@ def run(kernel: str | os.PathLike[str], script: str, *,
 
 
 def _vmlinuz(kernel: str | os.PathLike[str]) -> pathlib.Path:
-    if str(kernel) not in fetch_kernel.META_PACKAGES:
+    if not fetch_kernel.is_series(str(kernel)):
         path = pathlib.Path(kernel)
         if not path.is_file():
             raise VmUnavailable(f"no kernel {path}")
@@ -206,7 +206,7 @@ def _untar(disk: pathlib.Path) -> dict[str, bytes]:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs a script in a virtual machine.")
-    parser.add_argument("--kernel", default="6.1", help="6.1, 6.12 or the path of a vmlinuz")
+    parser.add_argument("--kernel", default="6.1", help="6.1, 6.12, X.Y, newest (fetch_kernel.py) or the path of a vmlinuz")
     parser.add_argument("--program", action="append", default=[], help="a program for the PATH")
     parser.add_argument("--file", action="append", default=[], metavar="GUEST=HOST")
     parser.add_argument("--results", type=pathlib.Path, help="directory for what the guest left in /results")
