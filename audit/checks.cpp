@@ -63,7 +63,7 @@ constexpr std::array kChecks{
               .witnesses = "smaps, pagemap (or PAGEMAP_SCAN).",
               .without = "Without pagemap the process is denied. Without page frame numbers and "
                          "PAGEMAP_SCAN shared pages are only possible: the interval is wider.",
-              .exceptions = "Device mappings, hugetlb, [vvar], [vsyscall]; migration, device and "
+              .exceptions = "Device mappings, hugetlb, [vsyscall]; migration, device and "
                             "poisoned entries count as Rss and are not present.",
               .confirmed =
                   "24 steps in coin order with random pauses; the first step that fits ends "

@@ -57,14 +57,13 @@ PageClass class_of(std::uint8_t state, const VmaTraits& traits, bool may_be_huge
 
 VmaTraits traits_of(const SmapsRecord& record) {
   const VmaHeader& header = record.header;
-  const bool vvar = header.name.starts_with("[vvar");
   const bool vsyscall = header.name == "[vsyscall]";
   const bool special = header.name.starts_with('[') && !header.name.starts_with("[heap") &&
                        !header.name.starts_with("[stack") && !header.name.starts_with("[anon");
   const bool hugetlb = record.flags.has(VmFlag::hugetlb);
   const bool pfnmap = record.flags.has(VmFlag::pfnmap);
   return VmaTraits{
-      .compared = !(hugetlb || pfnmap || vsyscall || vvar) && header.start < kKernelHalf,
+      .compared = !(hugetlb || pfnmap || vsyscall) && header.start < kKernelHalf,
       .pfnmap = pfnmap,
       .has_file = header.has_file(),
       .mixedmap = record.flags.has(VmFlag::mixedmap),

@@ -15,7 +15,7 @@ namespace smaps_audit {
 /// What of a VMA decides how its pages are classed (docs/method.md §4). Two VMAs with equal traits
 /// and equal pages are judged alike.
 struct VmaTraits {
-  bool compared = true;  ///< false: hugetlb, pfnmap, [vsyscall], [vvar*] say nothing comparable
+  bool compared = true;  ///< false: hugetlb, pfnmap, [vsyscall] say nothing comparable
   bool pfnmap = false;
   bool has_file = false;
   bool mixedmap = false;

@@ -138,11 +138,18 @@ TEST(Traits, HugetlbPfnmapAndTheKernelsOwnPagesAreNotCompared) {
     record.flags.known = static_cast<std::uint32_t>(flag);
     EXPECT_FALSE(traits_of(record).compared);
   }
-  for (const char* name : {"[vsyscall]", "[vvar]", "[vvar_vclock]"}) {
-    EXPECT_FALSE(traits_of(record_of(kHugeVma, 0, name)).compared) << name;
-  }
+  EXPECT_FALSE(traits_of(record_of(kHugeVma, 0, "[vsyscall]")).compared);
   EXPECT_FALSE(
       traits_of(record_of({std::uint64_t{1} << 63, (std::uint64_t{1} << 63) + kPage}, 0)).compared);
+}
+
+TEST(Traits, VvarIsComparedOnceItIsNoDeviceMapping) {
+  SmapsRecord record = record_of({0, 4 * kPage}, 0, "[vvar]");
+  record.flags.known =
+      static_cast<std::uint32_t>(VmFlag::pfnmap) | static_cast<std::uint32_t>(VmFlag::mixedmap);
+  EXPECT_FALSE(traits_of(record).compared);
+  record.flags.known = static_cast<std::uint32_t>(VmFlag::mixedmap);
+  EXPECT_TRUE(traits_of(record).compared);
 }
 
 TEST(Traits, ComeFromHeaderAndFlags) {
