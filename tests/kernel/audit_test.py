@@ -66,7 +66,7 @@ def run_guest(kernel: str, options: argparse.Namespace) -> expect.Results:
     script = "set_balancing 1\n" + scenarios.with_balancing(chosen, 60 if nightly else 20)
     script += "set_balancing 0\n" + scenarios.without_balancing(chosen, runs, options.deadline)
     result = vm.run(kernel, script, programs=[options.smaps_audit, options.workload],
-                    timeout=180 + runs * (options.deadline + 5) + (60 if nightly else 20))
+                    timeout=420 + runs * (options.deadline + 5) + (60 if nightly else 20))
     print(f"     {kernel:5} booted in {result.boot_seconds:.1f} s, {result.duration_seconds:.0f} s in all")
     return expect.Results(result.files)
 

@@ -26,6 +26,9 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import private_apt  # noqa: E402
+from private_apt import AptError as FetchError  # noqa: E402
+from private_apt import locked as _locked  # noqa: E402
+from private_apt import run as _run  # noqa: E402
 
 META_PACKAGES = {
     "6.1": "linux-image-cloud-amd64",
@@ -34,10 +37,6 @@ META_PACKAGES = {
 NEWEST = "newest"
 # From 6.19 on the image is in linux-binary-*, and linux-image-* depends on it.
 ARCHIVE_PACKAGE = r"linux-(image|binary)-(\d+\.\d+)([.+-][^-]*|-\d+)*-cloud-amd64"
-
-
-class FetchError(Exception):
-    """No kernel can be had; the text says why and what to do."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,19 +60,19 @@ def is_series(word: str) -> bool:
 
 def _image_package(meta: str) -> str | None:
     """The kernel image that the meta package depends on, as apt sees it now."""
-    answer = private_apt.run(["apt-cache", "depends", "--important", "--no-recommends", meta])
+    answer = _run(["apt-cache", "depends", "--important", "--no-recommends", meta])
     found = re.search(r"^\s*Depends:\s*(linux-image-\d\S*)", answer.stdout, re.MULTILINE)
     return found.group(1) if found else None
 
 
 def _candidate_version(package: str) -> str | None:
-    answer = private_apt.run(["apt-cache", "policy", package])
+    answer = _run(["apt-cache", "policy", package])
     found = re.search(r"^\s*Candidate:\s*(\S+)", answer.stdout, re.MULTILINE)
     return found.group(1) if found and found.group(1) != "(none)" else None
 
 
 def _apt_update() -> None:
-    answer = private_apt.run(["apt-get", "update", "-q"])
+    answer = _run(["apt-get", "update", "-q"])
     if answer.returncode != 0:
         print(f"fetch_kernel: apt-get update: {answer.stderr.strip()}", file=sys.stderr)
 
@@ -88,10 +87,10 @@ def _cached(directory: pathlib.Path, series: str) -> Kernel | None:
     return kernel if kernel.vmlinuz.is_file() and kernel.vmlinuz.stat().st_size > 0 else None
 
 
-def _download(package: str, directory: pathlib.Path, apt: private_apt.PrivateApt | None) -> pathlib.Path:
+def _download(package: str, directory: pathlib.Path, apt: private_apt.PrivateApt | None = None) -> pathlib.Path:
     words = ["apt-get", "download", "-q", package]
     for attempt in (1, 2):
-        answer = private_apt.run(apt.command(*words) if apt else words, cwd=directory)
+        answer = _run(apt.command(*words) if apt else words, cwd=directory)
         debs = sorted(directory.glob("*.deb"))
         if answer.returncode == 0 and debs:
             return debs[0]
@@ -105,7 +104,7 @@ def _install(series: str, package: str, version: str, directory: pathlib.Path,
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{series}-") as name:
         work = pathlib.Path(name)
         deb = _download(package, work, apt)
-        unpacked = private_apt.run(["dpkg", "-x", str(deb), str(work / "root")])
+        unpacked = _run(["dpkg", "-x", str(deb), str(work / "root")])
         root = work / "root"
         images = [*root.glob("boot/vmlinuz-*"), *root.glob("usr/lib/modules/*/vmlinuz")]
         if unpacked.returncode != 0 or not images:
@@ -167,7 +166,7 @@ def _fetch_locked(series: str, root: pathlib.Path) -> Kernel:
         apt = private_apt.PrivateApt(cache_root())
         try:
             named = _of_archive(series, apt)
-        except (FetchError, private_apt.AptError):
+        except FetchError:
             if cached is None:
                 raise
             named = None
@@ -177,7 +176,7 @@ def _fetch_locked(series: str, root: pathlib.Path) -> Kernel:
         raise FetchError(f"apt knows no {META_PACKAGES[series]}, and none is cached in {root}")
     try:
         return _install(series, *named, root / series, apt)
-    except (FetchError, private_apt.AptError) as error:
+    except FetchError as error:
         if cached is None:
             raise
         print(f"fetch_kernel: keeping {cached.version}: {error}", file=sys.stderr)
@@ -190,11 +189,8 @@ def fetch(series: str) -> Kernel:
         raise FetchError(f"no kernel series {series!r}: X.Y or {NEWEST}")
     root = cache_root() / "kernels"
     root.mkdir(parents=True, exist_ok=True)
-    try:
-        with private_apt.locked(root / f".{series}.lock"):
-            return _fetch_locked(series, root)
-    except private_apt.AptError as error:
-        raise FetchError(str(error)) from error
+    with _locked(root / f".{series}.lock"):
+        return _fetch_locked(series, root)
 
 
 def main(arguments: list[str]) -> int:
@@ -212,7 +208,7 @@ def main(arguments: list[str]) -> int:
             return 0
         for series in arguments:
             print(fetch(series).vmlinuz)
-    except (FetchError, private_apt.AptError) as error:
+    except FetchError as error:
         print(f"fetch_kernel: {error}", file=sys.stderr)
         return 77
     return 0

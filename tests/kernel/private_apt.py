@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's other suites (unstable, experimental, backports, the release before last), read through apt lists of our own.
+"""Debian's other suites (unstable, experimental, backports, the release before last), by apt lists of our own.
 
 The machine's sources stay as they are: the lists lie in ${SMAPS_AUDIT_CACHE:-~/.cache/smaps-auditd}/apt. Their one
 mirror is that of the machine's own Debian source, as apt names it; the keyring is the archive's. A suite that the
@@ -24,7 +24,7 @@ APT_TIMEOUT_SECONDS = 300
 
 
 class AptError(Exception):
-    """apt could not do it; the text says why."""
+    """What was wanted cannot be had; the text says why and what to do."""
 
 
 def run(command: Sequence[str], cwd: pathlib.Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -206,7 +206,7 @@ def _untar(disk: pathlib.Path) -> dict[str, bytes]:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Runs a script in a virtual machine.")
-    parser.add_argument("--kernel", default="6.1", help="6.1, 6.12, X.Y, newest (fetch_kernel.py) or the path of a vmlinuz")
+    parser.add_argument("--kernel", default="6.1", help="what fetch_kernel.py knows (6.1, newest …), or a vmlinuz")
     parser.add_argument("--program", action="append", default=[], help="a program for the PATH")
     parser.add_argument("--file", action="append", default=[], metavar="GUEST=HOST")
     parser.add_argument("--results", type=pathlib.Path, help="directory for what the guest left in /results")
