@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 BALANCING = pathlib.Path("/proc/sys/kernel/numa_balancing")
 LOCK = pathlib.Path(tempfile.gettempdir()) / "smaps-audit-numa-balancing.lock"
 # Waits for its stdin to close, which the death of this process does as well, and puts the value back.
 # It holds the lock until then.
+SETTINGS_LOCK = pathlib.Path(tempfile.gettempdir()) / "smaps-audit-settings.lock"
+SETTINGS_GUARDIAN = 'trap "" INT TERM HUP; cat > /dev/null; while [ $# -gt 0 ]; do echo "$2" > "$1"; shift 2; done'
 GUARDIAN = 'trap "" INT TERM HUP; cat > /dev/null; echo "$1" > "$2"'
 
 
@@ -58,10 +61,46 @@ def numa_balancing(value: int) -> Iterator[None]:
                 print(f"host: {BALANCING} was {old} and is not any more", file=sys.stderr)
 
 
+def _value_of(path: pathlib.Path) -> str:
+    """What the file says, or which of its words stands in brackets."""
+    text = path.read_text().strip()
+    return text.partition("[")[2].partition("]")[0] or text
+
+
+@contextlib.contextmanager
+def settings(wanted: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """Files of /sys and /proc hold these values meanwhile; the old ones return whatever ends this process.
+
+    Users of this function wait for one another. Raises CannotRun where one is not there or cannot be written.
+    """
+    if not wanted:
+        yield
+        return
+    for path, _ in wanted:
+        if not os.access(path, os.W_OK):
+            raise CannotRun(f"{path} is not there or may not be written")
+    with open(SETTINGS_LOCK, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        old = [(path, _value_of(pathlib.Path(path))) for path, _ in reversed(wanted)]
+        guardian = subprocess.Popen(["sh", "-c", SETTINGS_GUARDIAN, "guardian", *itertools.chain(*old)],
+                                    stdin=subprocess.PIPE, pass_fds=[lock.fileno()], start_new_session=True)
+        try:
+            for path, value in wanted:
+                pathlib.Path(path).write_text(value)
+            yield
+        except OSError as error:
+            raise CannotRun(f"{error.filename}: {error.strerror}") from error
+        finally:
+            guardian.communicate()
+            for path, value in old:
+                if _value_of(pathlib.Path(path)) != value:
+                    print(f"host: {path} was {value} and is not any more", file=sys.stderr)
+
+
 class _Target:
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                         text=True)
+                                         text=True, env={**os.environ, **(environment or {})})
         self.pid = self._process.pid
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -96,8 +135,9 @@ class Workload(_Target):
 class Adversary(_Target):
     """`adversary NAME`, going; leaving the block kills it (its children die with it)."""
 
-    def __init__(self, program: str | os.PathLike[str], name: str) -> None:
-        super().__init__([str(program), name])
+    def __init__(self, program: str | os.PathLike[str], name: str,
+                 environment: Mapping[str, str] | None = None) -> None:
+        super().__init__([str(program), name], environment)
         self.pids: list[int] = self.declared["pids"]
 
     def stop(self) -> int:

@@ -25,12 +25,11 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import host  # noqa: E402
 import vm  # noqa: E402
+import wolf_adversaries  # noqa: E402
 
 MODES = ("hinted-thp", "hinted-thp-partial", "hinted-base", "plain", "rollup-contention", "merciless",
          "liubo", "protnone-thp", "many-vmas 4000", "big-4k 256")
-ADVERSARIES = ("pulse", "phase-locked", "phase-locked-bursts", "phase-locked-same-cpu", "mremap",
-               "vma-churn", "fork-storm", "threads-1m", "threads-64m", "file-refault", "collapse-split", "free-pageout",
-               "exec-exit", "shared-mm-vfork", "shared-mm-clone")
+ADVERSARIES = tuple(adversary.name for adversary in wolf_adversaries.FIRST_PART)
 LIUBO_SAMPLES = 12
 
 GUEST_SCRIPT = """

@@ -10,12 +10,11 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
-EXIT_CLEAN, EXIT_FINDING, EXIT_INCONCLUSIVE = 0, 1, 2
-CONCLUSIVE_SHARE_DEMANDED = 0.5
-# Of these only a process that outlived its check counts: exec and exit end the memory under audit.
-SHORT_LIVED = frozenset({"exec-exit", "fork-storm"})
-# Another process works on the same memory: inconclusive is the right answer.
-SHARED_MEMORY = frozenset({"shared-mm-vfork", "shared-mm-clone"})
+from wolf_adversaries import Adversary
+
+EXIT_CLEAN, EXIT_FINDING, EXIT_INCONCLUSIVE, EXIT_CANNOT_RUN = 0, 1, 2, 77
+# Demanded to suspect something, sooner or later, where it is among those that run.
+CONTROL_ADVERSARY = "mremap"
 COLUMNS = ("adversary", "checks", "processes", "VMA comparisons", "brackets", "conclusive", "worst suspect",
            "findings", "false suspects unconfirmed", "seconds")
 
@@ -30,12 +29,21 @@ class Check:
     sizes: Mapping[int, int]
     still_stopped: bool = False
 
+    def rows(self) -> list[Mapping] | None:
+        try:
+            return json.loads(self.report)["processes"]
+        except (ValueError, KeyError):
+            return None
+
 
 @dataclasses.dataclass
 class Tally:
-    """All runs against one adversary. `evidence` keeps the whole report of each false finding."""
+    """All runs against one adversary. `evidence` keeps the whole report of each false finding, and of what
+    confirmed it or did not. `known` counts the findings that this kernel has earned."""
     name: str
     affected: bool
+    adversary: Adversary = Adversary("")
+    skipped: str = ""
     checks: int = 0
     processes: int = 0
     vmas: int = 0
@@ -44,33 +52,42 @@ class Tally:
     open_bytes: int = 0
     worst_suspect_steps: int = 0
     worst_label: str = ""
+    slowest_seconds: float = 0.0
     findings: int = 0
     control_checks: int = 0
     control_suspects: int = 0
     seconds: float = 0.0
     labels: dict[str, int] = dataclasses.field(default_factory=dict)
-    unusual: dict[str, int] = dataclasses.field(default_factory=dict)
+    known: dict[str, int] = dataclasses.field(default_factory=dict)
+    unusual: dict[str, int] = dataclasses.field(default_factory=dict)  # neither consistent nor a finding
+    unusual_open_bytes: dict[str, int] = dataclasses.field(default_factory=dict)
     problems: dict[str, int] = dataclasses.field(default_factory=dict)
     evidence: list[bytes] = dataclasses.field(default_factory=list)
 
     def add_control(self, check: Check) -> None:
         """The screen alone, without the confirming series: what it suspects here is false."""
         self.control_checks += 1
-        self.control_suspects += sum(len(row["findings"]) for row in json.loads(check.report)["processes"])
+        self.control_suspects += sum(len(row["findings"]) for row in check.rows() or [])
 
-    def add(self, check: Check) -> None:
+    def add(self, check: Check, confirming: Sequence[Check] = ()) -> None:
+        """`confirming`: on an affected kernel, the same processes frozen right behind a finding."""
         self.checks += 1
+        self.slowest_seconds = max(self.slowest_seconds, check.seconds)
         self.labels[check.label] = self.labels.get(check.label, 0) + 1
-        try:
-            rows = json.loads(check.report)["processes"]
-        except (ValueError, KeyError):
-            self._problem(check, f"exit status {check.exit_status} and no report")
+        rows = check.rows()
+        if rows is None:
+            # Another tracer holds the process.
+            if not (self.adversary.maybe_denied and check.exit_status == EXIT_CANNOT_RUN and "--freeze" in check.label):
+                self._problem(check, f"exit status {check.exit_status} and no report")
             return
-        false = sum(self._is_false(finding) for row in rows for finding in row["findings"])
-        self.findings += false
+        confirmed = {row["pid"] for again in confirming for row in again.rows() or []
+                     if any(finding["defect"] == "K01" for finding in row["findings"])}
+        false = [(row, finding) for row in rows for finding in row["findings"]
+                 if not self._is_earned(row, finding, confirmed)]
+        self.findings += len(false)
         if false:
-            self._problem(check, f"{false} false findings: " + describe(rows))
-            self.evidence.append(check.report)
+            self._problem(check, f"{len(false)} false findings: " + describe(false))
+            self.evidence += [check.report, *(again.report for again in confirming)]
         allowed = {EXIT_CLEAN, EXIT_INCONCLUSIVE} | ({EXIT_FINDING} if self.affected else set())
         if check.exit_status not in allowed and not false:
             self._problem(check, f"exit status {check.exit_status}")
@@ -80,15 +97,29 @@ class Tally:
         if check.still_stopped:
             self._problem(check, "the target is still stopped")
 
+    def _is_earned(self, row: Mapping, finding: Mapping, confirmed: set[int]) -> bool:
+        """K01 if the frozen process shows it as well; K03 if nothing else is said against smaps."""
+        defect = finding["defect"]
+        smaps_blamed = any(other["interface"] == "smaps" and other["defect"] != "K01" for other in row["findings"])
+        earned = self.affected and (defect == "K01" and row["pid"] in confirmed or
+                                    defect == "K03" and not smaps_blamed)
+        if earned:
+            self.known[defect] = self.known.get(defect, 0) + 1
+        return earned
+
     def _add_row(self, check: Check, row: Mapping) -> None:
         verdict = row["verdict"]
-        if verdict != "consistent":
+        if verdict not in ("consistent", "finding"):
             word = f"{verdict} {row['reason'] or ''}".strip()
             self.unusual[word] = self.unusual.get(word, 0) + 1
-        may_change_frozen = self.name == "exec-exit" or self.name in SHARED_MEMORY
-        if "--freeze" in check.label and verdict != "consistent" and not may_change_frozen:
-            self._problem(check, f"{verdict} {row['reason']}")
-        if verdict == "vanished" and self.name in SHORT_LIVED:
+            self.unusual_open_bytes[word] = self.unusual_open_bytes.get(word, 0) + (row["open_bytes"] or 0)
+        if "--freeze" in check.label and verdict not in ("consistent", "finding"):
+            excused = self.adversary.ends or self.adversary.shared_memory or self.adversary.maybe_denied
+            if not excused:
+                self._problem(check, f"{verdict} {row['reason']}")
+        if verdict == "vanished" and self.adversary.short_lived:
+            return
+        if verdict == "denied" and self.adversary.maybe_denied and "--freeze" in check.label:
             return
         self.processes += 1
         # A check that broke off tells no size: then all of the process is open.
@@ -97,11 +128,9 @@ class Tally:
         self.open_bytes += min(row["open_bytes"] or 0, audited) if row["audited_bytes"] else audited
         self.vmas += row["vmas"] or 0
         self.brackets += row["brackets"] or 0
-        if (row["worst_suspect_steps"] or 0) > self.worst_suspect_steps:
+        # What is found is no suspect any more.
+        if verdict != "finding" and (row["worst_suspect_steps"] or 0) > self.worst_suspect_steps:
             self.worst_suspect_steps, self.worst_label = row["worst_suspect_steps"], check.label
-
-    def _is_false(self, finding: Mapping) -> bool:
-        return not (self.affected and finding["defect"] == "K03")
 
     def _problem(self, check: Check, text: str) -> None:
         self.problem(f"{check.label}: {text}")
@@ -115,12 +144,22 @@ class Tally:
 
     def failures(self) -> list[str]:
         failures = [f"{self.name}: {count} × {text}" for text, count in self.problems.items()]
+        if self.skipped:
+            return failures
         share = self.conclusive_share
         if share is None:
             failures.append(f"{self.name}: no process outlived its check")
-        elif share < CONCLUSIVE_SHARE_DEMANDED and self.name not in SHARED_MEMORY:
-            failures.append(f"{self.name}: only {share:.1%} of the audited bytes are conclusive {self.unusual}")
+        elif share < self.adversary.least_conclusive and not self.adversary.shared_memory:
+            failures.append(f"{self.name}: only {share:.1%} of the audited bytes are conclusive: {self.answers()}")
         return failures
+
+    def answers(self) -> str:
+        """How often which answer came that decides nothing, and how much it left open each time."""
+        def answer(word: str, count: int) -> str:
+            mib = self.unusual_open_bytes.get(word, 0) / count / 2**20
+            return f"{count} × {word}" + (f" ({mib:.1f} MiB open)" if mib else "")
+
+        return ", ".join(answer(word, count) for word, count in sorted(self.unusual.items()))
 
     def cells(self) -> tuple[str, ...]:
         share = self.conclusive_share
@@ -133,9 +172,9 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", " ")
 
 
-def describe(rows: Sequence[Mapping]) -> str:
+def describe(findings: Sequence[tuple[Mapping, Mapping]]) -> str:
     return "; ".join(f"pid {row['pid']} {row['comm']}: " + json.dumps(finding, separators=(",", ":"))
-                     for row in rows for finding in row["findings"])
+                     for row, finding in findings)
 
 
 def total(tallies: Sequence[Tally]) -> Tally:
@@ -145,14 +184,17 @@ def total(tallies: Sequence[Tally]) -> Tally:
                       "control_checks", "control_suspects", "seconds"):
             setattr(result, field, getattr(result, field) + getattr(tally, field))
         result.worst_suspect_steps = max(result.worst_suspect_steps, tally.worst_suspect_steps)
-        for word, count in tally.labels.items():
-            result.labels[word] = result.labels.get(word, 0) + count
+        result.slowest_seconds = max(result.slowest_seconds, tally.slowest_seconds)
+        for counts, more in ((result.labels, tally.labels), (result.known, tally.known)):
+            for word, count in more.items():
+                counts[word] = counts.get(word, 0) + count
     return result
 
 
 def table(tallies: Sequence[Tally]) -> list[str]:
     """Markdown that can be read on a terminal as well."""
-    rows = [COLUMNS, *(tally.cells() for tally in [*tallies, total(tallies)])]
+    ran = [tally for tally in tallies if not tally.skipped]
+    rows = [COLUMNS, *(tally.cells() for tally in [*ran, total(ran)])]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
 
     def line(row: Sequence[str]) -> str:
@@ -163,8 +205,30 @@ def table(tallies: Sequence[Tally]) -> list[str]:
     return [line(rows[0]), rule, *map(line, rows[1:])]
 
 
+def section(title: str, tallies: Sequence[Tally]) -> list[str]:
+    """The table of one machine and what stands below it."""
+    ran = [tally for tally in tallies if not tally.skipped]
+    everything = total(ran)
+    lines = [f"## {title[0].upper()}{title[1:]}", "", *table(tallies), ""]
+
+    def sentence(head: str, parts: Sequence[str], separator: str = "; ") -> None:
+        if parts:
+            lines.append(f"{head}: {separator.join(parts)}.")
+
+    sentence("Checks", [f"{count} × `{label}`" for label, count in sorted(everything.labels.items())], ", ")
+    sentence("Worst suspects", [f"{tally.name} {tally.worst_suspect_steps} in `{tally.worst_label}`"
+                                for tally in ran if tally.worst_suspect_steps > 1], ", ")
+    sentence("Neither consistent nor a finding", [f"{tally.name}: {tally.answers()}" for tally in ran if tally.unusual])
+    sentence("Found rightly, K01 confirmed by `--freeze`, K03 with smaps consistent beside it",
+             [f"{tally.name}: " + ", ".join(f"{count} × {defect}" for defect, count in sorted(tally.known.items()))
+              for tally in ran if tally.known])
+    sentence("Skipped", [f"{tally.name}: {tally.skipped}" for tally in tallies if tally.skipped])
+    return lines
+
+
 def failures(tallies: Sequence[Tally]) -> list[str]:
     found = [text for tally in tallies for text in tally.failures()]
-    if not any(tally.control_suspects for tally in tallies):
+    controlled = any(tally.name == CONTROL_ADVERSARY for tally in tallies)
+    if controlled and not any(tally.control_suspects for tally in tallies):
         found.append("negative control: the screen alone suspects nothing, so these adversaries test nothing")
     return found

@@ -6,10 +6,12 @@
 #include "tests/workloads/adversary.h"
 
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -25,6 +27,15 @@ void Run::announce(std::initializer_list<pid_t> pids) const {
                            "\",\"pid\":" + std::to_string(*pids.begin()) + ",\"pids\":[" + list +
                            "]}\n";
   if (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0) die("stdout");
+}
+
+void Run::skip(const char* why, int errno_value) const {
+  std::string reason = why;
+  if (errno_value != 0) reason += std::string(": ") + std::strerror(errno_value);
+  const std::string line =
+      "{\"ready\":false,\"adversary\":\"" + name_ + "\",\"why\":\"" + reason + "\"}\n";
+  if (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0) die("stdout");
+  _exit(kExitCannotRun);
 }
 
 }  // namespace smaps_audit::workloads
@@ -54,6 +65,35 @@ constexpr std::array kAdversaries{
     Adversary{"exec-exit", run_exec_exit},
     Adversary{"shared-mm-vfork", run_shared_mm_vfork},
     Adversary{"shared-mm-clone", run_shared_mm_clone},
+    Adversary{"threads-64", run_threads_64},
+    Adversary{"uffd-copy", run_uffd_copy},
+    Adversary{"uffd-move", run_uffd_move},
+    Adversary{"uffd-move-thp", run_uffd_move_thp},
+    Adversary{"process-vm-writev", run_process_vm_writev},
+    Adversary{"process-madvise", run_process_madvise},
+    Adversary{"process-collapse", run_process_collapse},
+    Adversary{"ptrace", run_ptrace},
+    Adversary{"migrate-asleep", run_migrate_asleep},
+    Adversary{"migrate-busy", run_migrate_busy},
+    Adversary{"ksm", run_ksm},
+    Adversary{"hugetlb", run_hugetlb},
+    Adversary{"memfd-secret", run_memfd_secret},
+    Adversary{"guard-regions", run_guard_regions},
+    Adversary{"shmem-truncate", run_shmem_truncate},
+    Adversary{"shmem-thp-truncate", run_shmem_thp_truncate},
+    Adversary{"thp-always", run_thp_always},
+    Adversary{"mthp", run_mthp},
+    Adversary{"memcg-limit", run_memcg_limit},
+    Adversary{"swap", run_swap},
+    Adversary{"io-uring-buffers", run_io_uring_buffers},
+    Adversary{"fuse-hang", run_fuse_hang},
+    Adversary{"stress-vm", run_stress},
+    Adversary{"stress-mmap", run_stress},
+    Adversary{"stress-madvise", run_stress},
+    Adversary{"stress-fork", run_stress},
+    Adversary{"stress-userfaultfd", run_stress},
+    Adversary{"stress-memfd", run_stress},
+    Adversary{"stress-numa", run_stress},
 };
 
 int usage() {
@@ -76,6 +116,10 @@ int main(int argc, char** argv) {
     number = *given;
   }
   const std::string_view name = words[1];
+  if (name == "tree") {
+    print_tree(static_cast<pid_t>(number));
+    return 0;
+  }
   if (name == "exec-again") {
     const std::chrono::nanoseconds end{static_cast<std::int64_t>(number)};
     exec_again(Run::Clock::time_point(end));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/workloads/adversary.h"
+#include "tests/workloads/adversary_support.h"
 
 namespace smaps_audit::workloads {
 namespace {
@@ -20,14 +21,8 @@ constexpr std::array<std::size_t, 4> kWindowPages{512, 2048, 8192, 16384};
 constexpr std::size_t kBurstBytes = 16 * kMiB;  // so that a walk of it lasts
 constexpr std::size_t kBurstFlippedBytes = 256 * kPageBytes;
 constexpr unsigned kThreads = 8;
+constexpr unsigned kManyThreads = 64;
 constexpr std::size_t kFileBytes = 8 * kMiB;
-
-Memory random_run(Memory memory, std::minstd_rand& random, std::size_t most_pages) {
-  const std::size_t pages = memory.size() / kPageBytes;
-  const std::size_t length = 1 + random() % most_pages;
-  const std::size_t first = random() % (pages - length + 1);
-  return memory.subspan(first * kPageBytes, length * kPageBytes);
-}
 
 /// Where a VMA of another protection is made and unmade: takes mmap_lock for writing, so it lasts
 /// as long as a reader holds the lock (or the CPU).
@@ -115,11 +110,11 @@ void flip_after_each_burst(const Run& run) {
   }
 }
 
-void churn_in_threads(const Run& run, std::size_t bytes) {
+void churn_in_threads(const Run& run, std::size_t bytes, unsigned count) {
   const Memory memory = map_guarded(bytes, Pages::base);
   touch_write(memory);
   std::vector<std::thread> threads;
-  for (unsigned i = 0; i < kThreads; ++i) {
+  for (unsigned i = 0; i < count; ++i) {
     threads.emplace_back([i, memory, &run] {
       std::minstd_rand random(i + 1);
       while (!run.over()) {
@@ -131,22 +126,6 @@ void churn_in_threads(const Run& run, std::size_t bytes) {
   }
   run.announce({getpid()});
   for (std::thread& thread : threads) thread.join();
-}
-
-int make_file() {
-  const char* const directory = std::getenv("TMPDIR");
-  std::string path = std::string(directory != nullptr ? directory : "/tmp") + "/adversary-XXXXXX";
-  const int fd = mkstemp(path.data());
-  if (fd < 0) die("mkstemp");
-  if (unlink(path.c_str()) != 0) die("unlink");
-  if (ftruncate(fd, static_cast<off_t>(kFileBytes)) != 0) die("ftruncate");
-  return fd;
-}
-
-Memory map_file(int fd, int flags) {
-  void* const base = mmap(nullptr, kFileBytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-  if (base == MAP_FAILED) die("mmap");
-  return {static_cast<std::byte*>(base), kFileBytes};
 }
 
 }  // namespace
@@ -189,14 +168,16 @@ void run_phase_locked_same_cpu(const Run& run) {
   flip_at_each_hold(run);
 }
 
-void run_threads_1m(const Run& run) { churn_in_threads(run, kMiB); }
+void run_threads_1m(const Run& run) { churn_in_threads(run, kMiB, kThreads); }
 
-void run_threads_64m(const Run& run) { churn_in_threads(run, 64 * kMiB); }
+void run_threads_64m(const Run& run) { churn_in_threads(run, 64 * kMiB, kThreads); }
+
+void run_threads_64(const Run& run) { churn_in_threads(run, 16 * kMiB, kManyThreads); }
 
 void run_file_refault(const Run& run) {
-  const int fd = make_file();
-  const Memory shared = map_file(fd, MAP_SHARED);
-  const Memory copied = map_file(fd, MAP_PRIVATE);
+  const int fd = make_file(kFileBytes);
+  const Memory shared = map_file(fd, kFileBytes, MAP_SHARED);
+  const Memory copied = map_file(fd, kFileBytes, MAP_PRIVATE);
   touch_write(shared);
   touch_read(copied);
   run.announce({getpid()});
@@ -216,8 +197,8 @@ void run_file_refault(const Run& run) {
 
 void run_free_pageout(const Run& run) {
   const Memory anonymous = map_guarded(16 * kMiB, Pages::base);
-  const int fd = make_file();
-  const Memory file = map_file(fd, MAP_SHARED);
+  const int fd = make_file(kFileBytes);
+  const Memory file = map_file(fd, kFileBytes, MAP_SHARED);
   touch_write(anonymous);
   touch_read(file);
   run.announce({getpid()});

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/workloads/adversary.h"
+#include "tests/workloads/adversary_support.h"
 
 namespace smaps_audit::workloads {
 namespace {
@@ -20,26 +21,6 @@ constexpr std::size_t kForkedBytes = 8 * kMiB;
 constexpr std::size_t kCopiedBytes = kMiB;
 constexpr std::size_t kLiveChildren = 8;
 constexpr std::size_t kStackBytes = 256 * 1024;
-
-void die_with_parent() {
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) die("PR_SET_PDEATHSIG");
-}
-
-/// A child that runs `body` and exits 0.
-template <class Body>
-pid_t in_child(Body body) {
-  const pid_t pid = fork();
-  if (pid < 0) die("fork");
-  if (pid != 0) return pid;
-  die_with_parent();
-  body();
-  _exit(0);
-}
-
-void wait_for(pid_t pid) {
-  while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
 
 /// The clone shares this process's memory, thread-local storage included; its parent sleeps
 /// meanwhile and must not touch anything.

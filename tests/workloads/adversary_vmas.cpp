@@ -5,10 +5,7 @@
 #include <random>
 
 #include "tests/workloads/adversary.h"
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25  // Linux 6.1; not in the headers of Debian 12's glibc
-#endif
+#include "tests/workloads/adversary_support.h"
 
 namespace smaps_audit::workloads {
 namespace {
@@ -85,7 +82,7 @@ void run_collapse_split(const Run& run) {
       advise(block.subspan(first * kPageBytes, length * kPageBytes), MADV_DONTNEED);
     }
     // It may fail for want of memory, or on a kernel without it: then faults fill the holes.
-    if (random() % 4 == 0 || madvise(block.data(), block.size(), MADV_COLLAPSE) != 0) {
+    if (random() % 4 == 0 || madvise(block.data(), block.size(), kMadvCollapse) != 0) {
       touch_write(block);
     }
   }

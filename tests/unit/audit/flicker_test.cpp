@@ -96,6 +96,23 @@ TEST(Flicker, ThatGuessesTheNextCallLastsNoLongerThanLuckDoes) {
   EXPECT_LT(longest, kSeriesSteps);
 }
 
+TEST(Flicker, OfASleeperByAnotherProcessNeverLastsASeries) {
+  // adversary process-madvise: out by MADV_PAGEOUT, back by a remote read, no fault of the
+  // target's.
+  std::mt19937_64 coin{7};
+  std::mt19937_64 other{8};
+  unsigned longest = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    SampleProcess process = flickering();
+    process.asleep = true;
+    process.reads_first = [&coin](unsigned) { return coin() >> 63 != 0; };
+    process.before = [&](SampleProcess& self, Moment) { show(self, other() >> 63 != 0); };
+    EXPECT_NE(process.audit().verdict, Verdict::finding);
+    for (const unsigned steps : process.series_steps) longest = std::max(longest, steps);
+  }
+  EXPECT_LT(longest, kSeriesSteps / 2);
+}
+
 TEST(Flicker, ALyingSmapsAlwaysLastsTheSeries) {
   // The mutation check of the tests above: the same flicker, and 16 pages that smaps never counts.
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
