@@ -153,17 +153,19 @@ def _command(vmlinuz: pathlib.Path, work: pathlib.Path, machine: Machine) -> lis
 
 
 def _boot(command: Sequence[str], timeout: float) -> int:
-    """Runs QEMU to its end. timeout(1) bounds it even where this process is killed."""
-    guarded = ["timeout", "--signal=KILL", str(timeout), *command]
+    """Runs QEMU to its end, or to the timeout. It dies with this process, however that ends."""
+    guarded = ["setpriv", "--pdeathsig", "KILL", *command]
     with subprocess.Popen(guarded, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, start_new_session=True) as guest:
         try:
+            said, _ = guest.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            guest.kill()
             said, _ = guest.communicate()
         except BaseException:
-            os.killpg(guest.pid, signal.SIGKILL)
+            guest.kill()
             raise
-    # timeout(1) with KILL ends by KILL itself.
-    if guest.returncode not in (0, -signal.SIGKILL, 128 + signal.SIGKILL):
+    if guest.returncode not in (0, -signal.SIGKILL):
         raise VmError(f"{QEMU} ended with {guest.returncode}: {said.decode(errors='replace').strip()}")
     return guest.returncode
 
