@@ -2,6 +2,7 @@
 #include "cli/audit_target.h"
 
 #include "audit/process_audit.h"
+#include "collect/comm.h"
 #include "collect/sampler.h"
 #include "collect/target.h"
 
@@ -78,6 +79,7 @@ ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilit
   const Result<Target> target = Target::open(view, pid, refused);
   if (!target) {
     set_refusal(report, refused);
+    if (report.verdict != Verdict::vanished) report.comm = read_comm(view, pid);
     return report;
   }
   report.comm = target->comm();

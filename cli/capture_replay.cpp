@@ -12,9 +12,9 @@
 #include "cli/render.h"
 #include "cli/select.h"
 #include "collect/capture_file.h"
+#include "collect/comm.h"
 #include "collect/recording_kernel_view.h"
 #include "collect/replaying_kernel_view.h"
-#include "collect/target.h"
 
 namespace smaps_audit {
 namespace {
@@ -23,14 +23,6 @@ int verdict_exit(const AuditReport& report, int pid) {
   Selection selection;
   selection.pids = {pid};
   return exit_code_of(report, selection, 1.0);
-}
-
-std::string comm_of(KernelView& view, int pid) {
-  const Result<KernelFile> file = view.open(KernelRoot::proc, std::to_string(pid) + "/comm");
-  if (!file) return {};
-  std::string comm = read_whole(view, *file).value_or("");
-  if (comm.ends_with('\n')) comm.pop_back();
-  return comm;
 }
 
 Result<CaptureMetadata> describe_capture(KernelView& view, const CaptureOptions& options,
@@ -48,7 +40,7 @@ Result<CaptureMetadata> describe_capture(KernelView& view, const CaptureOptions&
                          .frozen = options.freeze,
                          .uid = static_cast<std::uint32_t>(::getuid()),
                          .deadline_ns = options.deadline.count(),
-                         .comm = comm_of(view, options.pid)};
+                         .comm = read_comm(view, options.pid)};
 }
 
 int show(const AuditReport& report, int pid, Output& output, CliEnvironment& environment,

@@ -166,6 +166,16 @@ TEST(AuditTarget, AFileThatIsDeniedIsNeverReadAsZero) {
   }
 }
 
+TEST(AuditTarget, ADeniedProcessHasItsNameWhereThatCanBeRead) {
+  Kernel kernel;
+  kernel.view.set_file("/proc/7/comm", "a \xff)\n b\n");
+  kernel.view.set_errno("/proc/7/smaps", EACCES);
+  EXPECT_EQ(kernel.audit().verdict, Verdict::denied);
+  EXPECT_EQ(kernel.audit().comm, "a \xff)\n b");
+  kernel.view.set_errno("/proc/7/comm", EACCES);
+  EXPECT_EQ(kernel.audit().comm, "");
+}
+
 TEST(AuditTarget, AHiddenProcessIsDeniedAndNotGone) {
   Kernel kernel;
   kernel.view.set_errno("/proc/7", ENOENT);

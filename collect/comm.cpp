@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collect/comm.h"
+
+#include "collect/target.h"
+
+namespace smaps_audit {
+
+std::string read_comm(KernelView& view, int pid) {
+  const Result<KernelFile> file = view.open(KernelRoot::proc, std::to_string(pid) + "/comm");
+  if (!file) return {};
+  std::string comm = read_whole(view, *file).value_or("");
+  if (comm.ends_with('\n')) comm.pop_back();
+  return comm;
+}
+
+}  // namespace smaps_audit
