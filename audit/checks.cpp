@@ -82,6 +82,31 @@ constexpr std::array kChecks{
               .confirmed =
                   "As I7; asked of mappings under suspicion and in captures, where both are "
                   "read."},
+    CheckText{
+        .id = "I13",
+        .relation = "Pss_Anon of all processes together is AnonPages of meminfo; Pss_File and "
+                    "Pss_Shmem together are at most Mapped; AnonHugePages together are at "
+                    "least AnonHugePages of meminfo, and FileHugePages is at most MemTotal.",
+        .witnesses = "meminfo, smaps_rollup of every process; only with --all.",
+        .without = "Nothing is said unless every thread that the kernel counts belongs to a "
+                   "process that could be read.",
+        .exceptions = "What CPUs keep to themselves, rounding, and 1/64 of the counter, at "
+                      "least 32 MiB, for processes that are ending and drivers that hold an "
+                      "address space.",
+        .confirmed = "24 looks over 3 s at random moments, each process between the least and "
+                     "the most that it ever said; the first that fits ends it. A note, never "
+                     "a finding."},
+    CheckText{.id = "I14",
+              .relation = "anon of a cgroup's memory.stat is at most Pss_Anon of all processes "
+                          "together, and at least that of its members less what is charged "
+                          "elsewhere.",
+              .witnesses = "memory.stat, meminfo, smaps_rollup of every process; only with "
+                           "--cgroup.",
+              .without = "As I13; and nothing is said where the cgroup has no memory.stat.",
+              .exceptions = "Pages stay charged where they were first touched, whoever maps them "
+                            "now: what others have, and what is charged elsewhere, counts as "
+                            "possible. Else as I13.",
+              .confirmed = "As I13; memory.stat may be 2 s old. A note, never a finding."},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "cli/freeze.h"
+#include "cli/host_series.h"
 #include "cli/progress.h"
 #include "cli/render.h"
 #include "cli/select.h"
@@ -73,6 +74,11 @@ class Check {
       if (!keep(*std::move(process))) break;
     }
     progress.clear();
+    // A line of jsonl is a process: there is no place for more.
+    if (options_.common.format != Format::jsonl) {
+      report_.notes = ask_host(view_, report_.host, options_.selection, options_.common.sys_root,
+                               environment_.stop_signal);
+    }
     report_.duration = view_.monotonic_now() - begun;
     return finish(pids.size());
   }

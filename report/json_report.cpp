@@ -117,6 +117,24 @@ Json findings_json(const std::vector<Finding>& findings) {
   return list;
 }
 
+Json host_note_json(const HostNote& note) {
+  Json json;
+  json["check"] = note.check;
+  json["interface"] = note.interface;
+  json["field"] = note.field;
+  json["cgroup"] = text_or_null(note.cgroup);
+  json["direction"] = name_of(note.direction);
+  json["counter_low_bytes"] = note.counter.low;
+  json["counter_high_bytes"] = note.counter.high;
+  json["processes_low_bytes"] = note.processes_low;
+  json["processes_high_bytes"] = or_null(note.processes_high);
+  json["error_bytes"] = note.error_bytes;
+  json["rounds"] = note.rounds;
+  json["processes"] = note.processes;
+  json["defects"] = note.defects;
+  return json;
+}
+
 bool was_audited(const ProcessReport& process) {
   return process.verdict == Verdict::consistent || process.verdict == Verdict::finding ||
          process.verdict == Verdict::inconclusive;
@@ -183,7 +201,8 @@ void write_json(std::ostream& out, const AuditReport& report) {
   json["summary"] = summary_json(report.summary);
   Json& processes = json["processes"] = Json::array();
   for (const ProcessReport& process : report.processes) processes.push_back(process_json(process));
-  json["notes"] = Json::array();
+  Json& notes = json["notes"] = Json::array();
+  for (const HostNote& note : report.notes) notes.push_back(host_note_json(note));
   json["probes"] = Json::array();
   out << dump(json, 1) << '\n';
 }

@@ -130,12 +130,15 @@ constexpr std::array kFields{
     KernelField{"smaps_rollup", "Locked",
                 "Pss of mappings that are locked in memory, else 0. Sum over all mappings.",
                 "I2 I3", "its own record and the sum over smaps"},
-    KernelField{"smaps_rollup", "Pss_Anon", "The part of Pss that is anonymous.", "",
-                "no other witness of the process tells it"},
-    KernelField{"smaps_rollup", "Pss_File", "The part of Pss that is file pages.", "",
-                "no other witness of the process tells it"},
-    KernelField{"smaps_rollup", "Pss_Shmem", "The part of Pss that is shared memory.", "",
-                "no other witness of the process tells it"},
+    KernelField{"smaps_rollup", "Pss_Anon", "The part of Pss that is anonymous.", "I13 I14",
+                "no other witness of the process tells it; counters of the host and of the cgroup "
+                "bound the sum over processes"},
+    KernelField{"smaps_rollup", "Pss_File", "The part of Pss that is file pages.", "I13",
+                "no other witness of the process tells it; a counter of the host bounds the sum "
+                "over processes"},
+    KernelField{"smaps_rollup", "Pss_Shmem", "The part of Pss that is shared memory.", "I13",
+                "no other witness of the process tells it; a counter of the host bounds the sum "
+                "over processes"},
     KernelField{"numa_maps", "N*", "Resident pages of the mapping on each node, added up.", "I6",
                 "smaps and the page walk, mapping by mapping"},
     KernelField{"numa_maps", "anon", "Resident pages without a file.", "I6",

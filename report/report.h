@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/host_notes.h"
 #include "audit/verdict.h"
 #include "collect/host.h"
 
@@ -20,6 +21,7 @@ struct AuditReport {
   std::chrono::nanoseconds duration{};
   Summary summary;
   std::vector<ProcessReport> processes;
+  std::vector<HostNote> notes;  ///< of the whole host or of a cgroup; the exit code is not theirs
 };
 
 /// How text is laid out.

@@ -53,7 +53,28 @@ std::vector<const Finding*> by_weight(const ProcessReport& process) {
   return findings;
 }
 
+bool varies(const Finding& finding) {
+  const KnownDefect* const defect = finding.defect ? find_known_defect(*finding.defect) : nullptr;
+  return defect != nullptr && defect->signature.varies;
+}
+
+std::string note_text(const Finding& note, std::size_t columns) {
+  const std::string id = printable(note.defect.value_or(note.check));
+  const KnownDefect* const defect = find_known_defect(id);
+  std::string text = id + ": " + std::string{name_of(note.interface)} + " " + field_text(note) +
+                     " " + error_text(note);
+  if (defect != nullptr) text += ": " + defect->title;
+  const std::string hint = " (explain " + id + ")";
+  const std::size_t room = columns > hint.size() ? columns - hint.size() : 0;
+  return fit_columns(text, room) + hint;
+}
+
 std::string claim_text(const ProcessReport& process, const Finding& finding) {
+  if (varies(finding)) {
+    return std::string{name_of(finding.interface)} + " says " + field_text(finding) + " " +
+           bytes_text(finding.reported_bytes) + ", true at least " +
+           bytes_text(finding.expected.low);
+  }
   std::uint64_t reported = finding.reported_bytes;
   Interval expected = finding.expected;
   const std::optional<std::uint64_t> total = total_of(process, finding.interface);
@@ -83,9 +104,10 @@ std::string wrong_text(const std::vector<const Finding*>& findings) {
               ", and nothing decides between them";
       continue;
     }
-    text += finding->direction == Direction::deficit
-                ? who + " leaves " + bytes_text(finding->error_bytes) + " out of "
-                : who + " counts " + bytes_text(finding->error_bytes) + " too much in ";
+    const std::string amount =
+        (varies(*finding) ? "at least " : "") + bytes_text(finding->error_bytes);
+    text += finding->direction == Direction::deficit ? who + " leaves " + amount + " out of "
+                                                     : who + " counts " + amount + " too much in ";
     text += field_text(*finding) + " (check " + printable(finding->check) + ")";
   }
   return text + ".";

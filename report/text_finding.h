@@ -12,7 +12,14 @@ namespace smaps_audit {
 std::vector<const Finding*> by_weight(const ProcessReport& process);
 
 /// "smaps says Rss 1.7 MiB, true 65.7 MiB": the process's totals where the finding is about them.
+/// Where every read of a defect is another number (K03), the worst of them and what is surely true.
 std::string claim_text(const ProcessReport& process, const Finding& finding);
+
+/// Does the defect tell another number in every read? Then the finding shows the worst one.
+bool varies(const Finding& finding);
+
+/// "K05: status VmRSS 1.2 MiB missing: <title> (explain K05)", fitted into `columns`.
+std::string note_text(const Finding& note, std::size_t columns);
 
 /// "64.0 MiB missing", "at least 2.0 MiB too much".
 std::string error_text(const Finding& finding);

@@ -74,6 +74,17 @@ std::string row(std::string_view name, std::optional<std::uint64_t> bytes, std::
          pad_left(bytes ? std::to_string(*bytes) : "-", 17) + "  " + std::string{state};
 }
 
+// Where every read is another number, the one that the finding is about.
+std::optional<std::uint64_t> shown_read(const ProcessReport& process, Interface interface,
+                                        std::optional<std::uint64_t> screened) {
+  for (const Finding* finding : by_weight(process)) {
+    if (finding->interface == interface && finding->field == "Rss" && varies(*finding)) {
+      return finding->reported_bytes;
+    }
+  }
+  return screened;
+}
+
 Lines witness_table(const ProcessReport& process, const TextStyle& style) {
   struct Witness {
     std::string_view name;
@@ -92,7 +103,7 @@ Lines witness_table(const ProcessReport& process, const TextStyle& style) {
                                    pad_left("bytes", 17) + "  verdict",
                                Colour::dim, style.colour));
   for (const Witness& witness : witnesses) {
-    lines.push_back(row(witness.name, witness.bytes,
+    lines.push_back(row(witness.name, shown_read(process, witness.interface, witness.bytes),
                         row_state(process, witness.interface, witness.bytes.has_value(), style)));
   }
   const std::string walk =
@@ -159,15 +170,34 @@ Lines defect_lines(const std::vector<const Finding*>& findings, int pid, const T
   return defects;
 }
 
-Lines note_lines(const ProcessReport& process, const TextStyle& style) {
-  if (process.notes.empty()) return {};
-  std::string text = counted(process.notes.size(), "imprecision") + " that no Rss depends on:";
-  for (const Finding& note : process.notes) {
-    const std::string about = printable(note.check) + " " + std::string{name_of(note.interface)};
-    text += " " + about + (&note == &process.notes.back() ? "" : ",");
+// One line each, at most `room`; the last says how many are not shown.
+Lines note_lines(const ProcessReport& process, std::size_t room, const TextStyle& style) {
+  constexpr std::size_t kMostNotes = 5;
+  room = std::min(room, kMostNotes);
+  Lines lines;
+  const std::size_t total = process.notes.size();
+  if (total == 0 || room == 0) return lines;
+  const std::size_t shown = total > room ? room - 1 : total;
+  for (std::size_t i = 0; i < shown; ++i) {
+    lines.push_back(note_text(process.notes[i], style.columns - kLabelColumns));
   }
-  Lines lines = labelled("Notes", text, style);
-  lines.resize(std::min<std::size_t>(lines.size(), 1));
+  if (shown == 0) {
+    lines.push_back(counted(total, "note") + ": see --format json");
+  } else if (shown < total) {
+    lines.push_back("and " + std::to_string(total - shown) + " more: see --format json");
+  }
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    lines[i] = pad_right(i == 0 ? "  Notes" : "", kLabelColumns) + lines[i];
+  }
+  return lines;
+}
+
+// What stands between the head and the table of the witnesses.
+Lines notes_and_table(const ProcessReport& process, std::size_t used, const TextStyle& style) {
+  Lines table = witness_table(process, style);
+  const std::size_t taken = used + table.size();
+  Lines lines = note_lines(process, kMaxProcessLines > taken ? kMaxProcessLines - taken : 0, style);
+  append(lines, table);
   return lines;
 }
 
@@ -176,6 +206,10 @@ void append_at_most(Lines& lines, Lines more, std::size_t most) {
   append(lines, more);
 }
 
+// Where a finding is, before its notes: the mapping that is the most wrong, and that there are
+// more.
+constexpr std::size_t kWhereLines = 2;
+
 Lines finding_lines(const ProcessReport& process, const TextStyle& style) {
   const std::vector<const Finding*> findings = by_weight(process);
   const Finding& worst = *findings.front();
@@ -183,8 +217,7 @@ Lines finding_lines(const ProcessReport& process, const TextStyle& style) {
   append_at_most(head, labelled("Wrong", wrong_text(findings), style), 3);
   append_at_most(head, labelled("Sure", basis_text(worst), style), 2);
   Lines tail = defect_lines(findings, process.pid, style);
-  append(tail, note_lines(process, style));
-  append(tail, witness_table(process, style));
+  append(tail, notes_and_table(process, head.size() + tail.size() + kWhereLines, style));
   const std::size_t used = head.size() + tail.size();
   append(head, where_lines(worst, kMaxProcessLines > used ? kMaxProcessLines - used : 0, style));
   append(head, tail);
@@ -205,8 +238,7 @@ Lines inconclusive_lines(const ProcessReport& process, const TextStyle& style) {
   if (reason != nullptr && !reason->help.empty()) {
     append_at_most(lines, labelled("Help", reason->help, style), 3);
   }
-  append(lines, note_lines(process, style));
-  append(lines, witness_table(process, style));
+  append(lines, notes_and_table(process, lines.size(), style));
   return lines;
 }
 
@@ -218,8 +250,7 @@ Lines consistent_lines(const ProcessReport& process, const TextStyle& style) {
                               counted(process.brackets, "bracket") + "; " +
                               bytes_text(process.open_bytes) + " could hide an error.";
   append(lines, labelled("Checked", checked, style));
-  append(lines, note_lines(process, style));
-  append(lines, witness_table(process, style));
+  append(lines, notes_and_table(process, lines.size(), style));
   return lines;
 }
 

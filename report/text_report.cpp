@@ -171,6 +171,30 @@ void write_unaudited(std::ostream& out, const AuditReport& report, const TextSty
   out << '\n';
 }
 
+std::string note_claim(const HostNote& note) {
+  const bool deficit = note.direction == Direction::deficit;
+  const std::uint64_t bound = deficit ? note.processes_high.value_or(0) : note.processes_low;
+  const std::string who = note.field == "FileHugePages" ? "all memory " : "processes ";
+  return note.check + " " + note.field + " " +
+         bytes_text(deficit ? note.counter.low : note.counter.high) + ", " + who +
+         (deficit ? "at most " : "at least ") + bytes_text(bound);
+}
+
+// One line each: the counter, what the processes make of it, where to read on.
+void write_notes(std::ostream& out, const AuditReport& report, const TextStyle& style) {
+  if (report.notes.empty()) return;
+  out << title("NOTES", Colour::bold, style)
+      << ": counters that the processes do not add up to (no finding)\n";
+  for (const HostNote& note : report.notes) {
+    const std::string id = note.defects.size() == 1 ? note.defects.front() : note.check;
+    std::string text = note_claim(note);
+    if (!note.cgroup.empty()) text += " " + fit_path(printable(note.cgroup), 20);
+    const std::string hint = " (explain " + id + ")";
+    out << "  " << fit_columns(text, style.columns - 2 - hint.size()) << hint << '\n';
+  }
+  if (report.processes.size() != 1) out << '\n';
+}
+
 std::string tenths(double value) {
   std::array<char, 48> digits{};
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value,
@@ -216,12 +240,14 @@ void write_text(std::ostream& out, const AuditReport& report, const TextStyle& s
   safe.columns = std::max(style.columns, kNarrowest);
   if (report.processes.size() == 1) {
     write_process_text(out, report.processes.front(), style);
+    write_notes(out, report, safe);
     return;
   }
   write_findings(out, report, safe);
   write_inconclusive(out, report, safe);
   write_consistent(out, report, safe);
   write_unaudited(out, report, safe);
+  write_notes(out, report, safe);
   write_summary(out, report, safe);
 }
 

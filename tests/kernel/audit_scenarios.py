@@ -94,6 +94,19 @@ if begin freeze rollup-contention 40; then
 fi
 """
 
+# 64 MiB that no process shows on a kernel with K01: what the counters of the host and of a cgroup make of it.
+HOST_NOTES = r"""
+mkdir /sys/fs/cgroup/notes && echo +memory > /sys/fs/cgroup/cgroup.subtree_control
+echo $$ > /sys/fs/cgroup/notes/cgroup.procs
+if begin notes protnone-thp; then
+  run notes.all smaps-audit check --all --format json
+  run notes.cgroup smaps-audit check --cgroup /notes --format json
+  run notes.text smaps-audit check --all
+  stop_workload
+fi
+echo $$ > /sys/fs/cgroup/cgroup.procs
+"""
+
 UNPRIVILEGED = r"""
 if AS=as_nobody begin nobody protnone-thp; then
   run nobody.own as_nobody smaps-audit check --format json "$WORKLOAD_PID"

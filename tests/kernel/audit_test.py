@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -65,6 +66,7 @@ def run_guest(kernel: str, options: argparse.Namespace) -> expect.Results:
     chosen = captures_of(kernel)
     script = "set_balancing 1\n" + scenarios.with_balancing(chosen, 60 if nightly else 20)
     script += "set_balancing 0\n" + scenarios.without_balancing(chosen, runs, options.deadline)
+    script += scenarios.HOST_NOTES
     result = vm.run(kernel, script, programs=[options.smaps_audit, options.workload],
                     timeout=420 + runs * (options.deadline + 5) + (60 if nightly else 20))
     print(f"     {kernel:5} booted in {result.boot_seconds:.1f} s, {result.duration_seconds:.0f} s in all")
@@ -131,6 +133,22 @@ def judge_captures(report: Report, results: expect.Results, tools: captures.Tool
             tools, first, directory / "broken"))
 
 
+def judge_schema(report: Report, results: expect.Results, directory: pathlib.Path) -> None:
+    """Everything that was asked for in JSON, by Debian's own python3-jsonschema."""
+    paths = []
+    for name, outcome in results.outcomes.items():
+        if outcome.out.startswith(b'{\n "schema": "smaps-audit.report/1"'):
+            paths.append(directory / f"{name}.json")
+            paths[-1].write_bytes(outcome.out)
+    test = pathlib.Path(__file__).resolve().parents[1] / "golden" / "schema_test.py"
+    done = subprocess.run(["/usr/bin/python3", test, *paths], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        report.skip("every report fits the schema", done.stdout.strip())
+        return
+    wrong = [line for line in (done.stdout + done.stderr).splitlines() if done.returncode != 0]
+    report.group("every report fits the schema", lambda: wrong, f"{len(paths)} reports")
+
+
 def judge(report: Report, results: expect.Results, options: argparse.Namespace) -> None:
     tools = captures.Tools(options.smaps_audit, options.capture_edit)
     print(f"     {report.kernel:5} loses THP under PROT_NONE: {'yes' if results.affected else 'no'}")
@@ -141,6 +159,10 @@ def judge(report: Report, results: expect.Results, options: argparse.Namespace) 
         report.group("merciless", lambda: expect.wrong_merciless(results, 0.95 if options.nightly else 0.9))
     if "liubo.truth" in results.files:
         report.group("liubo's scenario", lambda: expect.wrong_liubo(results))
+    if "notes.truth" in results.files:
+        report.group("notes of the host and of a cgroup", lambda: expect.wrong_notes(results))
+    with tempfile.TemporaryDirectory(prefix="smaps-audit-reports-") as name:
+        judge_schema(report, results, pathlib.Path(name))
     with tempfile.TemporaryDirectory(prefix="smaps-audit-captures-") as name:
         judge_captures(report, results, tools, pathlib.Path(name))
 

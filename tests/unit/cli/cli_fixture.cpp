@@ -68,6 +68,8 @@ CliRun CliFixture::run(std::vector<std::string> words) {
             HostInfo host;
             host.kernel_release = "6.1.0-test";
             host.boot_id = "boot";
+            host.cpus = 2;
+            host.numa_nodes = 1;
             return Result<HostInfo>{host};
           },
       .capabilities =

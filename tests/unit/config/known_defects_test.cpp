@@ -87,6 +87,21 @@ TEST(KnownDefects, AreFindingsOrNotesAsTheDesignSays) {
   }
 }
 
+// docs/kernel.md §4 in, docs/defects.md out: a row, or a reason why there is none.
+TEST(KnownDefects, LeaveNoDefectOfTheCatalogueOut) {
+  const std::string facts = text_of("docs/kernel.md");
+  const std::string page = text_of("docs/defects.md");
+  ASSERT_FALSE(page.empty());
+  for (int number = 1; number <= 99; ++number) {
+    const std::string id = (number < 10 ? "K0" : "K") + std::to_string(number);
+    const bool listed = facts.find("**" + id + " ") != std::string::npos;
+    EXPECT_TRUE(!listed || page.find(id) != std::string::npos) << id;
+    if (find_known_defect(id) != nullptr) {
+      EXPECT_NE(page.find("\n| " + id + " |"), std::string::npos) << id;
+    }
+  }
+}
+
 TEST(KnownDefects, LinkOnlyToCommitsThatTheDocumentationNames) {
   constexpr std::string_view kCommit = "https://git.kernel.org/linus/";
   const std::string facts = text_of("docs/kernel.md");

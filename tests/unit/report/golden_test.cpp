@@ -53,6 +53,17 @@ TEST(Golden, TextOfAConsistentProcess) {
   expect_golden("consistent.txt", text_of(samples::report_of({samples::consistent()})));
 }
 
+TEST(Golden, TextOfAConsistentProcessWithNotes) {
+  expect_golden("consistent-with-notes.txt",
+                text_of(samples::report_of({samples::consistent_with_notes()})));
+}
+
+TEST(Golden, TextOfHostNotes) {
+  AuditReport report = samples::report_of({samples::consistent(), samples::denied()});
+  report.notes = {samples::host_note(), samples::cgroup_note()};
+  expect_golden("host-notes.txt", text_of(report));
+}
+
 TEST(Golden, TextOfAnInconclusiveProcess) {
   expect_golden("inconclusive.txt", text_of(samples::report_of({samples::inconclusive()})));
 }
@@ -72,9 +83,13 @@ TEST(Golden, TextOfAFewProcessesInColour) {
 
 TEST(Golden, JsonOfAllKinds) {
   std::ostringstream out;
-  write_json(out, samples::report_of({samples::k01_by_mprotect(), samples::undecided_pair(),
-                                      samples::inconclusive(), samples::denied(),
-                                      samples::vanished(), samples::kernel_thread()}));
+  AuditReport report =
+      samples::report_of({samples::k01_by_mprotect(), samples::undecided_pair(),
+                          samples::inconclusive(), samples::denied(), samples::vanished(),
+                          samples::kernel_thread(), samples::consistent_with_notes()});
+  report.notes = {samples::host_note(), samples::cgroup_note()};
+  report.notes.back().processes_high.reset();
+  write_json(out, report);
   expect_golden("all-kinds.json", out.str());
 }
 

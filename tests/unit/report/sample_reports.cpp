@@ -85,7 +85,7 @@ ProcessReport k03() {
   process.pid = 5000;
   process.comm = "mapper";
   process.reported.rss_bytes = 68919296;
-  process.reported.rollup_rss_bytes = 30 * kMiB;
+  process.reported.rollup_rss_bytes = 40 * kMiB;  // the screen's; the worst read is the finding's
   process.findings.erase(process.findings.begin());
   Finding& finding = process.findings.front();
   finding = deficit(Interface::smaps_rollup, 30 * kMiB, 68919296);
@@ -94,6 +94,55 @@ ProcessReport k03() {
   finding.basis = Basis::series;
   finding.brackets = 24;
   return process;
+}
+
+ProcessReport consistent_with_notes() {
+  ProcessReport process = consistent();
+  process.pid = 4212;
+  process.comm = "threads";
+  process.reported.status_rss_bytes = 68919296 - 2 * kMiB;
+  Finding lag = deficit(Interface::status, 68919296 - 2 * kMiB, 68919296);
+  lag.check = "I4";
+  lag.field = "VmRSS";
+  lag.defect = "K05";
+  Finding flag = lag;
+  flag.check = "I10";
+  flag.direction = Direction::excess;
+  flag.field = "EXCLUSIVE";
+  flag.interface = Interface::pagemap;
+  flag.error_bytes = kMiB;
+  flag.defect = "K09";
+  process.notes = {lag, flag};
+  return process;
+}
+
+HostNote host_note() {
+  HostNote note;
+  note.check = "I13";
+  note.interface = "meminfo";
+  note.field = "AnonPages";
+  note.counter = {4096 * kMiB, 4100 * kMiB};
+  note.processes_low = 3000 * kMiB;
+  note.processes_high = 3276 * kMiB;
+  note.error_bytes = 820 * kMiB;
+  note.rounds = 24;
+  note.processes = 212;
+  note.defects = {"K01", "K03", "K29"};
+  return note;
+}
+
+HostNote cgroup_note() {
+  HostNote note = host_note();
+  note.check = "I14";
+  note.interface = "memory.stat";
+  note.field = "anon";
+  note.cgroup = "/system.slice/a-service-of-a-long-name.service";
+  note.direction = Direction::excess;
+  note.counter = {100 * kMiB, 101 * kMiB};
+  note.processes_low = 200 * kMiB;
+  note.error_bytes = 99 * kMiB;
+  note.defects = {"K01", "K03", "K26"};
+  return note;
 }
 
 ProcessReport undecided_pair() {

@@ -18,10 +18,16 @@ ProcessReport undecided_pair();
 /// Too much Rss; no known defect.
 ProcessReport unknown_excess();
 ProcessReport consistent();
+/// Right, with K05 and K09 beside it.
+ProcessReport consistent_with_notes();
 ProcessReport inconclusive();
 ProcessReport denied();
 ProcessReport vanished();
 ProcessReport kernel_thread();
+
+/// Of the host (I13, a deficit) and of a cgroup (I14, an excess).
+HostNote host_note();
+HostNote cgroup_note();
 
 AuditReport report_of(std::vector<ProcessReport> processes);
 /// 2 000 processes: a few findings, some inconclusive, many denied, the rest consistent.

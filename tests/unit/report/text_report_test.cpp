@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "report/printable.h"
@@ -38,10 +39,48 @@ TEST(TextReport, KeepsEveryKindOfProcessWithin24LinesOf80Columns) {
   for (const ProcessReport& process :
        {samples::k01_by_mprotect(), samples::k01_by_hints_with_many_vmas(), samples::k03(),
         samples::undecided_pair(), samples::unknown_excess(), samples::consistent(),
-        samples::inconclusive(), samples::denied(), samples::vanished(),
-        samples::kernel_thread()}) {
+        samples::consistent_with_notes(), samples::inconclusive(), samples::denied(),
+        samples::vanished(), samples::kernel_thread()}) {
     expect_fits(lines_of(process));
   }
+}
+
+TEST(TextReport, GivesEachNoteALineThatSaysWhereToReadOn) {
+  const std::vector<std::string> lines = lines_of(samples::consistent_with_notes());
+  for (const char* id : {"K05", "K09"}) {
+    const auto line = std::find_if(lines.begin(), lines.end(), [id](const std::string& text) {
+      return text.find(std::string{id} + ": ") != std::string::npos;
+    });
+    ASSERT_NE(line, lines.end()) << joined(lines);
+    EXPECT_TRUE(line->ends_with("(explain " + std::string{id} + ")")) << *line;
+  }
+}
+
+TEST(TextReport, CountsTheNotesThatHaveNoRoom) {
+  ProcessReport process = samples::consistent_with_notes();
+  process.notes.resize(40, process.notes.front());
+  const std::vector<std::string> lines = lines_of(process);
+  expect_fits(lines);
+  EXPECT_NE(joined(lines).find("and 36 more"), std::string::npos) << joined(lines);
+}
+
+TEST(TextReport, ShowsTheReadThatTheFindingIsAboutWhereEveryReadIsAnother) {
+  const std::string text = joined(lines_of(samples::k03()));
+  EXPECT_NE(text.find("smaps_rollup says Rss 30.0 MiB, true at least 65.7 MiB"), std::string::npos)
+      << text;
+  EXPECT_NE(text.find("smaps_rollup     30.0 MiB"), std::string::npos) << text;
+  EXPECT_EQ(text.find("40.0 MiB"), std::string::npos) << text;
+}
+
+TEST(TextReport, TellsNotesOfTheHostInOneLineEach) {
+  AuditReport report = samples::report_of({samples::consistent()});
+  report.notes = {samples::host_note(), samples::cgroup_note()};
+  report.notes.back().cgroup = std::string(4096, '\x1b');
+  const std::vector<std::string> lines = lines_of(report);
+  for (const std::string& line : lines) EXPECT_LE(display_columns(line), 80U) << line;
+  EXPECT_NE(joined(lines).find("(explain I13)"), std::string::npos);
+  EXPECT_NE(joined(lines).find("(explain I14)"), std::string::npos);
+  EXPECT_EQ(joined(lines).find('\x1b'), std::string::npos);
 }
 
 TEST(TextReport, KeepsTheWorstImaginableProcessWithin24Lines) {
@@ -77,7 +116,7 @@ TEST(TextReport, SaysEverythingInTheFirstLine) {
   EXPECT_EQ(lines_of(samples::k01_by_mprotect()).front(),
             "FINDING  postgres (pid 4211): smaps says Rss 1.7 MiB, true 65.7 MiB");
   EXPECT_EQ(lines_of(samples::k03()).front(),
-            "FINDING  mapper (pid 5000): smaps_rollup says Rss 30.0 MiB, true 65.7 MiB");
+            "FINDING  m... (pid 5000): smaps_rollup says Rss 30.0 MiB, true at least 65.7 MiB");
 }
 
 TEST(TextReport, ShortensTheNameRatherThanTheNumbers) {
