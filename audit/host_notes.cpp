@@ -121,7 +121,7 @@ void HostWatch::add_host(std::vector<HostNote>& notes, const Sums& sums) const {
 /// Pages charged to a cgroup may be mapped by others, and its members may map pages charged
 /// elsewhere: all that bounds this is what the others have, and what all of the host is.
 void HostWatch::add_cgroup(std::vector<HostNote>& notes, const Sums& sums) const {
-  if (cgroup_.empty() || !cgroup_anon_.seen() || !anon_pages_.seen()) return;
+  if (!cgroup_anon_.seen() || !anon_pages_.seen()) return;
   const std::uint64_t counter_error =
       kBounds[cgroup_counter].bytes * cpus_ + kBounds[node_counter].bytes * cpus_ * nodes_;
   const std::uint64_t rounded = kBounds[rounding].bytes * shares_.size();
@@ -141,8 +141,11 @@ void HostWatch::add_cgroup(std::vector<HostNote>& notes, const Sums& sums) const
 std::vector<HostNote> HostWatch::disputes() const {
   std::vector<HostNote> notes;
   const Sums all = sums();
-  add_host(notes, all);
-  add_cgroup(notes, all);
+  if (cgroup_.empty()) {
+    add_host(notes, all);
+  } else {
+    add_cgroup(notes, all);
+  }
   std::erase_if(notes, [](HostNote& note) {
     if (note.processes_high && note.counter.low > *note.processes_high) {
       note.direction = Direction::deficit;

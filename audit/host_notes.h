@@ -52,7 +52,8 @@ inline constexpr Nanoseconds kHostSpan{std::chrono::seconds(3)};
 /// and the most that it ever said, the counter likewise; the first round that fits ends it.
 class HostWatch {
  public:
-  /// `cgroup`: I14 is asked too. `nodes` nullopt: as many as a kernel may have.
+  /// `cgroup`: I14 is asked of it, else I13 of the host. `nodes` nullopt: as many as a kernel may
+  /// have.
   HostWatch(std::uint64_t cpus, std::optional<std::uint64_t> nodes, std::string cgroup);
 
   void on_round(const HostMemory& memory);

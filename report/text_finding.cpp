@@ -40,6 +40,15 @@ std::string field_text(const Finding& finding) {
   return finding.field == "N*" ? "pages" : printable(finding.field);
 }
 
+std::string with_hint(std::string_view text, const std::string& id, std::size_t columns) {
+  const std::string hint = " (explain " + id + ")";
+  return fit_columns(text, columns > hint.size() ? columns - hint.size() : 0) + hint;
+}
+
+std::string counted_processes(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " process" : " processes");
+}
+
 }  // namespace
 
 std::vector<const Finding*> by_weight(const ProcessReport& process) {
@@ -64,9 +73,14 @@ std::string note_text(const Finding& note, std::size_t columns) {
   std::string text = id + ": " + std::string{name_of(note.interface)} + " " + field_text(note) +
                      " " + error_text(note);
   if (defect != nullptr) text += ": " + defect->title;
-  const std::string hint = " (explain " + id + ")";
-  const std::size_t room = columns > hint.size() ? columns - hint.size() : 0;
-  return fit_columns(text, room) + hint;
+  return with_hint(text, id, columns);
+}
+
+std::string note_summary(const std::string& id, std::uint64_t processes, std::size_t columns) {
+  const KnownDefect* const defect = find_known_defect(id);
+  std::string text = id + " in " + counted_processes(processes);
+  if (defect != nullptr) text += ": " + defect->title;
+  return with_hint(text, id, columns);
 }
 
 std::string claim_text(const ProcessReport& process, const Finding& finding) {

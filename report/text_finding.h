@@ -21,6 +21,10 @@ bool varies(const Finding& finding);
 /// "K05: status VmRSS 1.2 MiB missing: <title> (explain K05)", fitted into `columns`.
 std::string note_text(const Finding& note, std::size_t columns);
 
+/// "K05 in 10 processes: <title> (explain K05)", fitted into `columns`; `id` of a defect or a
+/// check.
+std::string note_summary(const std::string& id, std::uint64_t processes, std::size_t columns);
+
 /// "64.0 MiB missing", "at least 2.0 MiB too much".
 std::string error_text(const Finding& finding);
 

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <ostream>
+#include <set>
 
 #include "report/printable.h"
 #include "report/reasons.h"
@@ -180,11 +181,28 @@ std::string note_claim(const HostNote& note) {
          (deficit ? "at most " : "at least ") + bytes_text(bound);
 }
 
-// One line each: the counter, what the processes make of it, where to read on.
+// Id of a defect, or of the check where it is unknown → how many processes have such a note.
+std::map<std::string, std::uint64_t> notes_of_processes(const AuditReport& report) {
+  std::map<std::string, std::uint64_t> counts;
+  for (const ProcessReport& process : report.processes) {
+    std::set<std::string> ids;
+    for (const Finding& note : process.notes) {
+      ids.insert(printable(note.defect.value_or(note.check)));
+    }
+    for (const std::string& id : ids) ++counts[id];
+  }
+  return counts;
+}
+
+// One line each: what it is, where to read on. A single process has told its own above.
 void write_notes(std::ostream& out, const AuditReport& report, const TextStyle& style) {
-  if (report.notes.empty()) return;
-  out << title("NOTES", Colour::bold, style)
-      << ": counters that the processes do not add up to (no finding)\n";
+  std::map<std::string, std::uint64_t> of_processes;
+  if (report.processes.size() != 1) of_processes = notes_of_processes(report);
+  if (report.notes.empty() && of_processes.empty()) return;
+  out << title("NOTES", Colour::bold, style) << ": what changes no verdict\n";
+  for (const auto& [id, count] : of_processes) {
+    out << "  " << note_summary(id, count, style.columns - 2) << '\n';
+  }
   for (const HostNote& note : report.notes) {
     const std::string id = note.defects.size() == 1 ? note.defects.front() : note.check;
     std::string text = note_claim(note);

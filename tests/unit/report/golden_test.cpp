@@ -59,7 +59,8 @@ TEST(Golden, TextOfAConsistentProcessWithNotes) {
 }
 
 TEST(Golden, TextOfHostNotes) {
-  AuditReport report = samples::report_of({samples::consistent(), samples::denied()});
+  AuditReport report = samples::report_of(
+      {samples::consistent(), samples::denied(), samples::consistent_with_notes()});
   report.notes = {samples::host_note(), samples::cgroup_note()};
   expect_golden("host-notes.txt", text_of(report));
 }
