@@ -2,6 +2,7 @@
 #include "audit/page_class.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "collect/look_ahead.h"
 
@@ -118,9 +119,9 @@ PageSets classify(const PagePass& pass, Range vma_bytes, const VmaTraits& traits
   return sets;
 }
 
-Interval resident_between(const PagePass& before, const PagePass& after, Range vma_bytes,
-                          const VmaTraits& traits, std::uint64_t record_swap_bytes,
-                          const PageGeometry& pages) {
+PageSets pages_between(const PagePass& before, const PagePass& after, Range vma_bytes,
+                       const VmaTraits& traits, std::uint64_t record_swap_bytes,
+                       const PageGeometry& pages) {
   const PageSets first = classify(before, vma_bytes, traits, pages);
   const PageSets second = classify(after, vma_bytes, traits, pages);
   RangeSet possible = union_of(first.possible, second.possible);
@@ -131,8 +132,14 @@ Interval resident_between(const PagePass& before, const PagePass& after, Range v
         intersection(pages_where(before, vma, is_swapped), pages_where(after, vma, is_swapped));
     if (pages.bytes(swapped.count()) <= record_swap_bytes) possible = difference(possible, swapped);
   }
-  return {pages.bytes(intersection(first.sure, second.sure).count()),
-          pages.bytes(possible.count())};
+  return {.sure = intersection(first.sure, second.sure), .possible = std::move(possible)};
+}
+
+Interval resident_between(const PagePass& before, const PagePass& after, Range vma_bytes,
+                          const VmaTraits& traits, std::uint64_t record_swap_bytes,
+                          const PageGeometry& pages) {
+  const PageSets sets = pages_between(before, after, vma_bytes, traits, record_swap_bytes, pages);
+  return {pages.bytes(sets.sure.count()), pages.bytes(sets.possible.count())};
 }
 
 std::uint64_t pages_per_fault(const VmaTraits& traits, Range vma_bytes,

@@ -47,8 +47,12 @@ struct PageSets {
 PageSets classify(const PagePass& pass, Range vma_bytes, const VmaTraits& traits,
                   const PageGeometry& pages);
 
-/// [L, U] in bytes of one VMA between two passes: sure in both, possible in either. Entries that
-/// were SWAPPED in both passes are left out of U where the record's Swap owns to all of them.
+/// The pages of one VMA between two passes: sure in both, possible in either. Entries that were
+/// SWAPPED in both passes are left out of the latter where the record's Swap owns to all of them.
+PageSets pages_between(const PagePass& before, const PagePass& after, Range vma_bytes,
+                       const VmaTraits& traits, std::uint64_t record_swap_bytes,
+                       const PageGeometry& pages);
+/// The same in bytes: [L, U].
 Interval resident_between(const PagePass& before, const PagePass& after, Range vma_bytes,
                           const VmaTraits& traits, std::uint64_t record_swap_bytes,
                           const PageGeometry& pages);

@@ -102,6 +102,7 @@ void ProcessAudit::conclude_watches() {
     const Interval walk = watch.walk().bytes(pages_);
     if (suspect != nullptr && watch.resolve_coverage()) {
       resolved_ += walk;
+      resolved_pss_ += watch.pss(pages_).value_or(Interval{0, walk.high});
       open(walk.width(), "maybe_pages");
     } else if (suspect != nullptr && !found.any()) {
       open(suspect->expected.width(), "maybe_pages");
@@ -205,7 +206,8 @@ void ProcessAudit::conclude(ProcessReport& report) {
   if (end_.status_after) report.reported.status_rss_bytes = end_.status_after->vm_rss;
   if (rollup_) report.reported.rollup_rss_bytes = rollup_->bytes(SmapsField::rss);
   if (numa_read_) report.reported.numa_maps_bytes = numa_bytes_;
-  report.truth = TrueMemory{.rss = truth(), .pss = {}, .by_scan = capabilities_.pagemap_scan};
+  report.truth =
+      TrueMemory{.rss = true_rss(), .pss = true_pss(), .by_scan = capabilities_.pagemap_scan};
   report.audited_bytes = audited_bytes_;
   report.vmas = sums_.vmas;
   report.brackets = chunk_sums_.size();

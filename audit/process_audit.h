@@ -44,6 +44,8 @@ class ProcessAudit final : public SampleSink {
   void on_listing(const SmapsText& text) override;
   std::span<const Range> watched_ranges() override;
   void on_pass(const PagePass& pass, const PagePass* plain) override;
+  std::span<const Range> counted_ranges() override;
+  void on_mappings(const PagePass& counted) override;
   void on_series_smaps(const SmapsText& text) override;
   void on_series_numa(const NumaMapsText& text) override;
   void on_series_rollup(const SmapsRecord& rollup) override;
@@ -77,6 +79,7 @@ class ProcessAudit final : public SampleSink {
   /// One bracket, kept until H, C and A of the whole sweep are known (docs/method.md §4).
   struct ChunkSum {
     Interval resident;
+    Interval pss;
     std::uint64_t size = 0;
     std::uint64_t faults = 0;
     std::uint64_t pages_per_fault = 1;
@@ -85,7 +88,9 @@ class ProcessAudit final : public SampleSink {
   };
 
   void screen(const SmapsRecord& record, const Chunk& chunk, ChunkSum& sum);
-  [[nodiscard]] Interval truth_of(const ChunkSum& chunk) const;
+  [[nodiscard]] std::uint64_t slack_of(const ChunkSum& chunk) const;
+  [[nodiscard]] Interval pss_between(const Chunk& chunk, Range range, const PageSets& sets,
+                                     bool no_pmd) const;
   void add_watch(Range range, const VmaTraits& traits, bool uncovered);
   void add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
                    Interval expected);
@@ -93,7 +98,8 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] bool fields_suspect() const;
   [[nodiscard]] bool numa_vouches() const;
   [[nodiscard]] bool is_vouched_for(std::string_view reason) const;
-  [[nodiscard]] Interval truth() const;
+  [[nodiscard]] Interval true_rss() const;
+  [[nodiscard]] Interval true_pss() const;
   [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
   [[nodiscard]] Interval walk_sum() const;
   bool watches_alive();
@@ -134,6 +140,7 @@ class ProcessAudit final : public SampleSink {
   SeriesPlan plan_;
   std::vector<VmaWatch> watches_;  ///< ascending
   std::vector<Range> ranges_;
+  std::vector<Range> counted_ranges_;
   std::map<std::uint64_t, Moved> moved_;  ///< start of a watch → what was there instead
   SmapsSums step_sums_;
   std::optional<std::uint64_t> step_numa_anon_;
@@ -153,6 +160,7 @@ class ProcessAudit final : public SampleSink {
   std::optional<Interval> series_walk_;  ///< [ΣL*, ΣU*] of a series over the whole mm
   std::uint64_t series_low_ = 0;         ///< Σ L* of any series of three steps or more
   Interval resolved_;                    ///< [L*, U*] of VMAs that only the series covered
+  Interval resolved_pss_;
   std::vector<Finding> findings_;
   std::set<std::uint64_t> blamed_;  ///< starts of VMAs that a finding is about
   std::map<std::uint64_t, Interval>

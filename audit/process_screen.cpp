@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "audit/process_audit.h"
+#include "audit/pss_truth.h"
 #include "collect/look_ahead.h"
 
 namespace smaps_audit {
@@ -35,9 +36,9 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
     return;
   }
 
-  const Interval resident =
-      resident_between(chunk.before, chunk.after, range, traits,
-                       record.values.bytes(SmapsField::swap).value_or(0), pages_);
+  const PageSets sets = pages_between(chunk.before, chunk.after, range, traits,
+                                      record.values.bytes(SmapsField::swap).value_or(0), pages_);
+  const Interval resident{pages_.bytes(sets.sure.count()), pages_.bytes(sets.possible.count())};
   const bool contradicted = !resident.contains(*rss) || broken_identity(record);
   // A huge page on its way to another node is no more than possible, for a moment.
   if (!contradicted && resident.width() >= kOpenBytesThatMatter && options_.confirm) {
@@ -45,6 +46,7 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
     return;
   }
   sum.resident += resident;
+  sum.pss += pss_between(chunk, range, sets, maps_no_pmd(record, resident));
   sum.size += range.length();
   sum.pages_per_fault =
       std::max(sum.pages_per_fault, pages_per_fault(traits, range, capabilities_, pages_));
@@ -56,6 +58,14 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
   } else {
     open(resident.width(), "maybe_pages");
   }
+}
+
+Interval ProcessAudit::pss_between(const Chunk& chunk, Range range, const PageSets& sets,
+                                   bool no_pmd) const {
+  const Range pages{pages_.pages(range.first), pages_.pages(range.last)};
+  const std::vector<MappingRun> both = join_mappings(mappings_in(chunk.before.mappings, pages),
+                                                     mappings_in(chunk.after.mappings, pages));
+  return pss_bytes(sets, both, no_pmd, pages_);
 }
 
 void ProcessAudit::add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
@@ -161,9 +171,11 @@ bool ProcessAudit::fields_suspect() const {
          pages_.bytes(end_.statm->resident_pages) != *before->vm_rss;
 }
 
-/// L', U' of docs/method.md §4 for the VMAs of one bracket together.
-Interval ProcessAudit::truth_of(const ChunkSum& chunk) const {
-  if (chunk.userfault) return {0, chunk.size};
+/// How far the truth of one bracket's VMAs may lie outside of what its passes saw (docs/method.md
+/// §4). Bytes.
+std::uint64_t ProcessAudit::slack_of(const ChunkSum& chunk) const {
+  if (end_.asleep && end_.faults == 0) return 0;
+  if (chunk.userfault) return chunk.size;
   const std::uint64_t awake = end_.awake_threads;
   // More than every page of the bracket can't have come; a counter that ran backwards says so too.
   const std::uint64_t all = pages_.pages(chunk.size);
@@ -174,15 +186,16 @@ Interval ProcessAudit::truth_of(const ChunkSum& chunk) const {
     slack_pages += pages_.pages_per_pmd() *
                    (std::min(arrivals, end_.huge_faults + awake) + end_.collapses + in_flight);
   }
-  return chunk.resident.widened(pages_.bytes(slack_pages), chunk.size);
+  return pages_.bytes(slack_pages);
 }
 
 /// The sum over all brackets, widened unless the target slept; a series over the whole mm narrows
 /// it to what all of its passes and any of its passes saw.
-Interval ProcessAudit::truth() const {
-  const bool slept = end_.asleep && end_.faults == 0;
+Interval ProcessAudit::true_rss() const {
   Interval sum = resolved_;
-  for (const ChunkSum& chunk : chunk_sums_) sum += slept ? chunk.resident : truth_of(chunk);
+  for (const ChunkSum& chunk : chunk_sums_) {
+    sum += chunk.resident.widened(slack_of(chunk), chunk.size);
+  }
   for (const auto& [reason, bytes] : open_bytes_) {
     if (reason != "maybe_pages" && !is_vouched_for(reason)) sum.high += bytes;
   }
@@ -190,6 +203,20 @@ Interval ProcessAudit::truth() const {
   if (!series_walk_) return sum;
   const Interval both{std::max(sum.low, series_walk_->low), std::min(sum.high, series_walk_->high)};
   return both.low <= both.high ? both : *series_walk_;
+}
+
+/// Likewise. Other processes change the share of a page without a trace in this one, so that for
+/// shared pages this is an estimate of the moment (docs/method.md §7).
+Interval ProcessAudit::true_pss() const {
+  Interval sum = resolved_pss_;
+  for (const ChunkSum& chunk : chunk_sums_) {
+    sum += chunk.pss.widened(slack_of(chunk), chunk.size);
+  }
+  for (const auto& [reason, bytes] : open_bytes_) {
+    if (reason != "maybe_pages" && !is_vouched_for(reason)) sum.high += bytes;
+  }
+  const std::uint64_t high = std::min(sum.high, true_rss().high);
+  return {std::min(sum.low, high), high};
 }
 
 }  // namespace smaps_audit

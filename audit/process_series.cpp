@@ -97,6 +97,23 @@ void ProcessAudit::on_pass(const PagePass& pass, const PagePass* plain) {
   for (VmaWatch& watch : watches_) watch.on_pass(pass, plain, pages_);
 }
 
+/// Only of what the screen did not settle: how often a page is mapped costs a look at its frame.
+std::span<const Range> ProcessAudit::counted_ranges() {
+  counted_ranges_.clear();
+  for (const VmaWatch& watch : watches_) {
+    if (watch.present() && find_suspect(watch.range().first) != nullptr) {
+      counted_ranges_.push_back(watch.range());
+    }
+  }
+  return counted_ranges_;
+}
+
+void ProcessAudit::on_mappings(const PagePass& counted) {
+  for (VmaWatch& watch : watches_) {
+    if (find_suspect(watch.range().first) != nullptr) watch.on_mappings(counted, pages_);
+  }
+}
+
 Interval ProcessAudit::walk_sum() const {
   Interval sum;
   for (const VmaWatch& watch : watches_) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/pss_truth.h"
 #include "collect/sampler.h"
 
 namespace smaps_audit {
@@ -38,6 +39,18 @@ void VmaWatch::on_pass(const PagePass& pass, const PagePass* plain, const PageGe
   if (!present_) return;
   walk_.add(classify(pass, range_, traits_, pages));
   if (plain != nullptr) plain_.add(classify(*plain, range_, traits_, pages));
+}
+
+void VmaWatch::on_mappings(const PagePass& counted, const PageGeometry& pages) {
+  if (!present_) return;
+  const auto own =
+      mappings_in(counted.mappings, {pages.pages(range_.first), pages.pages(range_.last)});
+  mappings_ = mappings_ ? join_mappings(*mappings_, own) : std::vector(own.begin(), own.end());
+}
+
+std::optional<Interval> VmaWatch::pss(const PageGeometry& pages) const {
+  if (!mappings_ || !walk_.seen()) return std::nullopt;
+  return pss_bytes({walk_.in_all(), walk_.in_any()}, *mappings_, false, pages);
 }
 
 void VmaWatch::on_record(const SmapsRecord& record) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "audit/identities.h"
 #include "audit/page_class.h"
@@ -68,12 +69,17 @@ class VmaWatch {
       : range_(bytes), traits_(traits), resolve_coverage_(resolve_coverage) {}
 
   void on_pass(const PagePass& pass, const PagePass* plain, const PageGeometry& pages);
+  /// How often the pages are mapped, behind a pass.
+  void on_mappings(const PagePass& counted, const PageGeometry& pages);
   void on_record(const SmapsRecord& record);
   void on_numa(const NumaMapsRecord& record, const PageGeometry& pages);
   /// The end of one step: false if the VMA was not there with the same bounds in this read.
   bool end_step();
   /// Forgets all evidence: the VMA is another one now (docs/method.md §6, at most 3 times).
   void restart(Range bytes, const VmaTraits& traits);
+
+  /// What its pages add to Pss; nullopt if nobody asked.
+  [[nodiscard]] std::optional<Interval> pss(const PageGeometry& pages) const;
 
   [[nodiscard]] Contradictions contradictions(const PageGeometry& pages) const;
 
@@ -101,6 +107,7 @@ class VmaWatch {
   std::string name_;
   PageEvidence walk_;
   PageEvidence plain_;
+  std::optional<std::vector<MappingRun>> mappings_;  ///< what all looks agree on
   Extremes smaps_rss_;
   Extremes numa_;
   std::optional<BrokenIdentity> identity_;

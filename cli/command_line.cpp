@@ -183,6 +183,7 @@ Result<ForcedFallbacks> read_fallbacks(const std::vector<std::string>& words) {
                                  Switch{"procmap-query", &ForcedFallbacks::no_procmap_query},
                                  Switch{"pfn", &ForcedFallbacks::no_pfn},
                                  Switch{"kpageflags", &ForcedFallbacks::no_kpageflags},
+                                 Switch{"kpagecount", &ForcedFallbacks::no_kpagecount},
                                  Switch{"numa-maps", &ForcedFallbacks::no_numa_maps},
                                  Switch{"wchan", &ForcedFallbacks::no_wchan}};
   ForcedFallbacks forced;

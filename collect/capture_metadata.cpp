@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collect/capture_metadata.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -158,9 +160,13 @@ HostInfo host_from_json(ObjectReader reader) {
   return host;
 }
 
+constexpr std::array kCounterErrors = {RssCounterError::exact, RssCounterError::per_thread,
+                                       RssCounterError::bounded};
+
 const char* to_word(RssCounterError error) {
   switch (error) {
     case RssCounterError::exact: return "exact";
+    case RssCounterError::per_thread: return "per_thread";
     case RssCounterError::bounded: return "bounded";
   }
   return "bounded";
@@ -180,6 +186,7 @@ Json capabilities_to_json(const KernelCapabilities& known) {
           {"pfn_visible", known.pfn_visible},
           {"kpageflags", known.kpageflags},
           {"kpagecount", known.kpagecount},
+          {"exclusive_per_page", known.exclusive_per_page},
           {"scan_flags_huge_zero", known.scan_flags_huge_zero},
           {"zero_pfn", or_null(known.zero_pfn)},
           {"huge_zero_pfns", huge_zero},
@@ -200,6 +207,7 @@ KernelCapabilities capabilities_from_json(ObjectReader reader) {
   reader.get("pfn_visible", known.pfn_visible);
   reader.get("kpageflags", known.kpageflags);
   reader.get("kpagecount", known.kpagecount);
+  reader.get("exclusive_per_page", known.exclusive_per_page);
   reader.get("scan_flags_huge_zero", known.scan_flags_huge_zero);
   reader.get("zero_pfn", known.zero_pfn);
   if (!reader.is_null("huge_zero_pfns")) {
@@ -212,9 +220,13 @@ KernelCapabilities capabilities_from_json(ObjectReader reader) {
   }
   std::string word;
   reader.get("rss_counters", word);
-  known.rss_counters = word == "exact" ? RssCounterError::exact : RssCounterError::bounded;
-  if (word != "exact" && word != "bounded") {
-    reader.fail("must be \"exact\" or \"bounded\"", "rss_counters");
+  const auto* const found =
+      std::find_if(kCounterErrors.begin(), kCounterErrors.end(),
+                   [&](RssCounterError error) { return word == to_word(error); });
+  if (found == kCounterErrors.end()) {
+    reader.fail("must be \"exact\", \"per_thread\" or \"bounded\"", "rss_counters");
+  } else {
+    known.rss_counters = *found;
   }
   reader.get("fault_around_pages", known.fault_around_pages);
   reader.get("anon_fault_pages", known.anon_fault_pages);

@@ -147,14 +147,15 @@ Result<KernelCapabilities> probe_kernel_capabilities(KernelView& view, const Pag
       !forced.no_numa_maps && read_text(view, KernelRoot::proc, "self/numa_maps").has_value();
   probe_pagemap(view, pages, forced, found);
   found.kpageflags = !forced.no_kpageflags && can_pread(view, "kpageflags", 8 * 4096);
-  found.kpagecount = can_pread(view, "kpagecount", 8 * 4096);
+  found.kpagecount = !forced.no_kpagecount && can_pread(view, "kpagecount", 8 * 4096);
   found.fault_around_pages = fault_around(view, pages);
   found.anon_fault_pages = largest_anon_fault(view, pages);
   found.cpus = static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF)));
 
-  const CounterChildAnswer child = ask_counter_child(view);
+  const CounterChildAnswer child = ask_counter_child(view, pages);
   found.wchan = child.wchan_works && !forced.no_wchan;
-  found.rss_counters = child.counters_exact ? RssCounterError::exact : RssCounterError::bounded;
+  found.rss_counters = child.counters;
+  found.exclusive_per_page = child.exclusive_per_page;
   return found;
 }
 

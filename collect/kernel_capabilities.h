@@ -18,6 +18,7 @@ struct ForcedFallbacks {
   bool no_procmap_query = false;  ///< procmap-query: a second descriptor on maps instead
   bool no_pfn = false;            ///< pfn: as without CAP_SYS_ADMIN
   bool no_kpageflags = false;     ///< kpageflags
+  bool no_kpagecount = false;     ///< kpagecount: how often shared pages are mapped stays unknown
   bool no_numa_maps = false;      ///< numa-maps: as without CONFIG_NUMA
   bool no_wchan = false;          ///< wchan: nothing is ever proven asleep
   bool operator==(const ForcedFallbacks&) const = default;
@@ -26,8 +27,9 @@ struct ForcedFallbacks {
 /// How far VmRSS may be from the truth (docs/kernel.md §2), found by a child that faults from many
 /// threads, not by version.
 enum class RssCounterError : std::uint8_t {
-  exact,    ///< the counters are summed on read
-  bounded,  ///< cached per thread or per CPU: the widest bound of kernel.md §2, both ways
+  exact,       ///< the counters are summed on read
+  per_thread,  ///< cached per thread (up to 6.1): too low, never too high
+  bounded,     ///< maybe cached per CPU: the widest bound of kernel.md §2, both ways
 };
 
 /// What this kernel and these privileges can show, found by trying. Plain data: it goes into a
@@ -42,6 +44,8 @@ struct KernelCapabilities {
   bool pfn_visible = false;  ///< CAP_SYS_ADMIN: page frame numbers in pagemap
   bool kpageflags = false;
   bool kpagecount = false;
+  /// EXCLUSIVE is told of each page that a PMD maps, not of the first for all of them (K09).
+  bool exclusive_per_page = false;
   bool scan_flags_huge_zero = false;       ///< PFNZERO covers the huge zero folio (K12)
   std::optional<std::uint64_t> zero_pfn;   ///< of the shared zero page, where PFNs are visible
   std::optional<Interval> huge_zero_pfns;  ///< of the huge zero folio, inclusive

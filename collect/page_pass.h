@@ -29,11 +29,30 @@ struct PageRun {
   std::uint8_t state = 0;
 };
 
+/// By how many page tables a page is mapped, of all processes together, where nothing bounds it.
+inline constexpr std::uint32_t kAnyNumber = UINT32_MAX;
+
+/// Neighbouring pages with the same bounds on their number of mappings (what Pss divides by) in all
+/// processes together. Page numbers, [first, last).
+struct MappingRun {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::uint32_t fewest = 1;
+  std::uint32_t most = kAnyNumber;
+  bool exclusive = false;  ///< what pagemap itself claims: its EXCLUSIVE bit
+
+  [[nodiscard]] bool same_counts(const MappingRun& other) const {
+    return fewest == other.fewest && most == other.most && exclusive == other.exclusive;
+  }
+};
+
 /// One walk over parts of an address space, in ascending order.
 struct PagePass {
   std::vector<PageRun> runs;  ///< disjoint; pages of `covered` that are in no run have no entry
-  RangeSet covered;           ///< bytes: the addresses that this pass speaks of
-  bool by_scan = false;       ///< PAGEMAP_SCAN, else plain reads
+  /// Of present pages, where it was asked for; a page that is in no run has any number of mappings.
+  std::vector<MappingRun> mappings;
+  RangeSet covered;      ///< bytes: the addresses that this pass speaks of
+  bool by_scan = false;  ///< PAGEMAP_SCAN, else plain reads
 
   void append(std::uint64_t first_page, std::uint64_t last_page, std::uint8_t state) {
     if (state == 0) return;
@@ -43,8 +62,17 @@ struct PagePass {
       runs.push_back({first_page, last_page, state});
     }
   }
+  void append_mappings(const MappingRun& run) {
+    if (!mappings.empty() && mappings.back().last == run.first &&
+        mappings.back().same_counts(run)) {
+      mappings.back().last = run.last;
+    } else {
+      mappings.push_back(run);
+    }
+  }
   void clear() {
     runs.clear();
+    mappings.clear();
     covered.clear();
   }
 };

@@ -24,13 +24,15 @@ constexpr std::uint64_t kPageFlagHwPoison = std::uint64_t{1} << 19;  // KPF_HWPO
 
 PageReader::PageReader(KernelView& view, const KernelCapabilities& capabilities,
                        const PageGeometry& pages)
-    : view_(view), capabilities_(capabilities), pages_(pages) {}
+    : view_(view), capabilities_(capabilities), pages_(pages), counts_(view, capabilities, pages) {}
 
 Result<Ok> PageReader::walk(const KernelFile& pagemap, std::span<const Range> vmas, PagePass& pass,
-                            const RangeSet& without_file) {
+                            const RangeSet& without_file, Mappings mappings) {
   pass.by_scan = capabilities_.pagemap_scan;
-  return pass.by_scan ? walk_by_scan(pagemap, vmas, pass, without_file)
-                      : walk_plain(pagemap, vmas, pass);
+  if (!pass.by_scan) return walk_plain(pagemap, vmas, pass, mappings);
+  Result<Ok> walked = walk_by_scan(pagemap, vmas, pass, without_file);
+  if (walked && mappings == Mappings::counted) count_present(pagemap, pass);
+  return walked;
 }
 
 Result<Ok> PageReader::walk_by_scan(const KernelFile& pagemap, std::span<const Range> vmas,
@@ -117,15 +119,46 @@ Result<Ok> PageReader::append_swapped(const KernelFile& pagemap, std::uint64_t f
   const std::uint64_t block = pages_.pages_per_pmd();
   while (first_page < last_page) {
     const std::uint64_t stop = std::min(last_page, (first_page / block + 1) * block);
-    Result<Ok> read = read_block(pagemap, first_page, stop, pass);
+    Result<Ok> read = read_block(pagemap, first_page, stop, pass, Mappings::ignored);
     if (!read) return read;
     first_page = stop;
   }
   return Ok{};
 }
 
+/// The present pages that a scan found, block by block. What can't be read stays unknown: Rss does
+/// not depend on it.
+void PageReader::count_present(const KernelFile& pagemap, PagePass& pass) {
+  const std::uint64_t block = pages_.pages_per_pmd();
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  bool huge = false;
+  const auto count = [&] {
+    const std::uint64_t bytes = pages_.bytes(last - first);
+    if (bytes == 0 || bytes > count_budget_bytes_) return;
+    count_budget_bytes_ -= bytes;
+    if (!read_words(pagemap, first, last)) return;
+    counts_.add(first, words_, huge ? PmdMapped::yes : PmdMapped::no, pass);
+  };
+  for (const PageRun& run : pass.runs) {
+    const bool present =
+        (run.state & (page_state::kPresent | page_state::kZero)) == page_state::kPresent;
+    for (std::uint64_t at = run.first; present && at < run.last;) {
+      const std::uint64_t stop = std::min(run.last, (at / block + 1) * block);
+      if (last == 0 || first / block != at / block) {
+        count();
+        first = at;
+        huge = (run.state & page_state::kHuge) != 0;
+      }
+      last = stop;
+      at = stop;
+    }
+  }
+  count();
+}
+
 Result<Ok> PageReader::walk_plain(const KernelFile& pagemap, std::span<const Range> vmas,
-                                  PagePass& pass) {
+                                  PagePass& pass, Mappings mappings) {
   const std::uint64_t block = pages_.pages_per_pmd();
   std::uint64_t pending_first = 0;
   std::uint64_t pending_last = 0;
@@ -137,7 +170,7 @@ Result<Ok> PageReader::walk_plain(const KernelFile& pagemap, std::span<const Ran
       if (pending_last != 0 && pending_first / block == first / block) {
         pending_last = stop;
       } else {
-        Result<Ok> read = read_block(pagemap, pending_first, pending_last, pass);
+        Result<Ok> read = read_block(pagemap, pending_first, pending_last, pass, mappings);
         if (!read) return read;
         pending_first = first;
         pending_last = stop;
@@ -146,14 +179,13 @@ Result<Ok> PageReader::walk_plain(const KernelFile& pagemap, std::span<const Ran
     }
     pass.covered.append(vma);
   }
-  return read_block(pagemap, pending_first, pending_last, pass);
+  return read_block(pagemap, pending_first, pending_last, pass, mappings);
 }
 
 /// One pread inside one PMD's range: on kernels up to 6.4 a PMD that changes under the walk makes
 /// the read run on past its end, shifted by 2 MiB, without an error (docs/method.md §3).
-Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first_page,
-                                  std::uint64_t last_page, PagePass& pass) {
-  if (first_page >= last_page) return Ok{};
+Result<Ok> PageReader::read_words(const KernelFile& pagemap, std::uint64_t first_page,
+                                  std::uint64_t last_page) {
   words_.resize(last_page - first_page);
   const std::span<std::byte> bytes = std::as_writable_bytes(std::span{words_});
   std::size_t filled = 0;
@@ -169,6 +201,14 @@ Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first
     }
     filled += *got;
   }
+  return Ok{};
+}
+
+Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first_page,
+                                  std::uint64_t last_page, PagePass& pass, Mappings mappings) {
+  if (first_page >= last_page) return Ok{};
+  Result<Ok> read = read_words(pagemap, first_page, last_page);
+  if (!read) return read;
   for (std::uint64_t page = first_page; page < last_page; ++page) {
     const PagemapWord word = words_[page - first_page];
     if (word.raw == 0) continue;
@@ -178,6 +218,9 @@ Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first
       state |= page_state::kRealSwap;
     }
     pass.append(page, page + 1, state);
+  }
+  if (mappings == Mappings::counted) {
+    counts_.add(first_page, words_, counts_.may_be_pmd(first_page, words_), pass);
   }
   return Ok{};
 }

@@ -52,7 +52,8 @@ enum class StepDecision : std::uint8_t { go_on, done };
 /// Receives samples, judges nothing itself; implemented by audit/. The order of calls:
 ///
 ///   (on_chunk | on_numa)* on_rollup? on_sweep_end
-///   ( plan_series on_listing* on_pass ( ‹reads, on_pass in either order› on_step )* )*
+///   ( plan_series on_listing* pass ( ‹reads, pass in either order› on_step )* )*
+///   pass:  on_pass on_mappings?
 ///   reads: on_series_smaps*, on_series_rollup?, on_series_numa* in either order, on_series_status
 ///
 /// plan_series is asked again after every series, until it wants none.
@@ -74,6 +75,9 @@ class SampleSink {
   virtual std::span<const Range> watched_ranges() = 0;
   /// `plain`: the same pages by plain reads, where `pass` is by PAGEMAP_SCAN.
   virtual void on_pass(const PagePass& pass, const PagePass* plain) = 0;
+  /// VMAs of which it matters how often their pages are mapped: asked for behind every pass.
+  virtual std::span<const Range> counted_ranges() { return {}; }
+  virtual void on_mappings(const PagePass& /*counted*/) {}
   virtual void on_series_smaps(const SmapsText& text) = 0;
   virtual void on_series_numa(const NumaMapsText& text) = 0;
   virtual void on_series_rollup(const SmapsRecord& rollup) = 0;

@@ -214,7 +214,8 @@ Result<Ok> Sampler::look_ahead_pass(const SmapsText& text, PagePass& pass) {
     });
   }
   const Nanoseconds began = view_.monotonic_now();
-  Result<Ok> walked = reader_.walk(target_.pagemap(), vmas_, pass, without_file_);
+  Result<Ok> walked =
+      reader_.walk(target_.pagemap(), vmas_, pass, without_file_, Mappings::counted);
   cost_.reading += view_.monotonic_now() - began;
   return walked;
 }
@@ -302,6 +303,13 @@ Result<Ok> Sampler::series_pass(SampleSink& sink) {
   if (!walked) return walked;
   last_bracket_ += view_.monotonic_now() - began;
   sink.on_pass(pass_, second_witness ? &plain_ : nullptr);
+  const std::span<const Range> counted = sink.counted_ranges();
+  if (counted.empty()) return Ok{};
+  plain_.clear();
+  // What can't be read is not known: no verdict on Rss depends on it.
+  if (reader_.walk_plain(target_.pagemap(), counted, plain_, Mappings::counted)) {
+    sink.on_mappings(plain_);
+  }
   return Ok{};
 }
 

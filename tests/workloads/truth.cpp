@@ -26,8 +26,11 @@ std::string to_json(const Region& region) {
   return "{\"start\":\"" + hex(region.memory.data()) + "\",\"end\":\"" +
          hex(region.memory.data() + region.memory.size()) + "\",\"perms\":\"" + region.permissions +
          "\",\"touched_bytes\":" + std::to_string(region.touched_bytes) +
+         ",\"pss_bytes\":" + std::to_string(region.pss_bytes.value_or(region.touched_bytes)) +
          ",\"expected_deficit_bytes\":" + number_or_null(region.expected_deficit_bytes) +
-         ",\"vmas\":" + std::to_string(region.vmas) + "}";
+         ",\"vmas\":" + std::to_string(region.vmas) + ",\"huge_field\":\"" + region.huge_field +
+         "\",\"device_copy_bytes\":" + std::to_string(region.device_copy_bytes) +
+         ",\"poisoned_bytes\":" + std::to_string(region.poisoned_bytes) + "}";
 }
 
 }  // namespace

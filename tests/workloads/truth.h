@@ -17,7 +17,11 @@ struct Region {
   const char* permissions = "rw-p";
   std::uint64_t touched_bytes = 0;
   std::optional<std::uint64_t> expected_deficit_bytes = 0;
-  std::uint64_t vmas = 1;  ///< how many VMAs the range consists of
+  std::uint64_t vmas = 1;                       ///< how many VMAs the range consists of
+  std::optional<std::uint64_t> pss_bytes = {};  ///< its share of what was touched; all if absent
+  const char* huge_field = "AnonHugePages";     ///< of smaps, for what PMDs map there
+  std::uint64_t device_copy_bytes = 0;          ///< copies in a device's mapping (K07)
+  std::uint64_t poisoned_bytes = 0;             ///< gone, but still counted by smaps (K08)
 };
 
 /// What a workload says of itself, from what it made and touched, never from what it read in smaps.
@@ -30,8 +34,8 @@ struct Truth {
 
 /// One JSON line on stdout:
 ///   {"ready":true,"pid":…,"mode":"…","regions":[{"start":"7f…","end":"7f…","perms":"rw-p",
-///    "touched_bytes":…,"expected_deficit_bytes":…|null,"vmas":…}],"touched_bytes":…,
-///    "expected_deficit_bytes":…|null,"kernel_state_proven":true|false,"why":"…"}
+///    "touched_bytes":…,"pss_bytes":…,"expected_deficit_bytes":…|null,"vmas":…,"huge_field":"…",
+///    "device_copy_bytes":…,"poisoned_bytes":…}],"touched_bytes":…,"expected_deficit_bytes":…|null,"kernel_state_proven":true|false,"why":"…"}
 /// `ready` is `kernel_state_proven`.
 void declare(const Truth& truth);
 

@@ -77,6 +77,12 @@ PagePass SampleProcess::pass(bool plain, bool of_the_screen) const {
     pass.covered.append(vma.range);
     for (const PageRun& run : plain&& vma.plain ? *vma.plain : vma.runs) {
       pass.append(run.first, run.last, run.state);
+      const bool once = (run.state & page_state::kExclusive) != 0;
+      pass.append_mappings({.first = run.first,
+                            .last = run.last,
+                            .fewest = once ? 1u : 2u,
+                            .most = once ? 1u : vma.most_mappings,
+                            .exclusive = once});
     }
   }
   return pass;
@@ -168,6 +174,7 @@ void SampleProcess::feed_pass(ProcessAudit& audit) {
   const PagePass walk = pass(false, false);
   const PagePass plain = pass(true, false);
   audit.on_pass(walk, scan ? &plain : nullptr);
+  if (!audit.counted_ranges().empty()) audit.on_mappings(plain);
 }
 
 void SampleProcess::feed_reads(ProcessAudit& audit, const SeriesPlan& plan) {

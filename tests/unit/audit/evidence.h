@@ -41,8 +41,9 @@ struct SampleVma {
   std::string name;
   bool accessible = true;
   bool in_smaps = true;
-  bool covered = true;                     ///< by the passes of the screen
-  std::function<void(SmapsRecord&)> edit;  ///< a last word on the record
+  bool covered = true;                       ///< by the passes of the screen
+  std::uint32_t most_mappings = kAnyNumber;  ///< of pages that are not exclusive
+  std::function<void(SmapsRecord&)> edit;    ///< a last word on the record
 };
 
 /// The whole VMA resident, and every witness says so.

@@ -183,6 +183,36 @@ TEST(ProcessAudit, ARollupThatWasShortOnceIsLetGo) {
   EXPECT_EQ(process.series_steps, std::vector<unsigned>{3});
 }
 
+TEST(ProcessAudit, PssOfExclusivePagesIsKnownToTheByte) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 8 * kHuge)};
+  process.asleep = true;
+  const ProcessReport report = process.audit();
+  ASSERT_TRUE(report.truth && report.truth->pss);
+  EXPECT_EQ(*report.truth->pss, (Interval{8 * kHuge, 8 * kHuge}));
+}
+
+TEST(ProcessAudit, PssOfSharedPagesLiesBetweenWhatTheirMappingsAllow) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 8 * kHuge)};
+  process.vmas[0].runs = {
+      pages_in(process.vmas[0].range, 0, 4096, page_state::kPresent | page_state::kNotZero)};
+  process.vmas[0].most_mappings = 8;
+  process.asleep = true;
+  EXPECT_EQ(*process.audit().truth->pss, (Interval{kHuge, 4 * kHuge}));
+  process.vmas[0].most_mappings = kAnyNumber;
+  EXPECT_EQ(*process.audit().truth->pss, (Interval{0, 4 * kHuge}));
+}
+
+TEST(ProcessAudit, ARunningProcessHasAWiderPss) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 8 * kHuge)};
+  process.faults = 3;
+  const ProcessReport report = process.audit();
+  EXPECT_LT(report.truth->pss->low, 8 * kHuge);
+  EXPECT_LE(report.truth->pss->high, report.truth->rss.high);
+}
+
 TEST(ProcessAudit, AVmRssThatNothingSupportsIsFound) {
   SampleProcess process;
   process.vmas = {resident_vma(kLow, 8 * kHuge)};

@@ -79,7 +79,8 @@ TEST(CaptureMetadata, NamesTheKeyThatIsMistyped) {
   EXPECT_EQ(error_of(edited_json("\"thp\":\"madvise\"", "\"thp\":\"\\u20ac\"")),
             "the metadata's \"host.thp\" must be a string of bytes");
   EXPECT_EQ(error_of(edited_json("\"exact\"", "\"maybe\"")),
-            "the metadata's \"capabilities.rss_counters\" must be \"exact\" or \"bounded\"");
+            "the metadata's \"capabilities.rss_counters\" must be \"exact\", "
+            "\"per_thread\" or \"bounded\"");
   EXPECT_EQ(error_of(edited_json("\"high\":1023", "\"high\":5")),
             "the metadata's \"capabilities.huge_zero_pfns.high\" must not be less than low");
 }
