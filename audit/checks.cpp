@@ -74,6 +74,27 @@ constexpr std::array kChecks{
               .without = "Nothing is said.",
               .exceptions = "[vsyscall]; compared only while the process sleeps.",
               .confirmed = "Every read of a series over a sleeping process."},
+    CheckText{
+        .id = "I10",
+        .relation = "pagemap calls a page exclusive exactly where kpagecount says that it is "
+                    "mapped once.",
+        .witnesses = "pagemap, kpagecount.",
+        .without = "Without page frame numbers nothing is said.",
+        .exceptions = "Never more than a note: no Rss depends on it. Other processes change both "
+                      "numbers at any time.",
+        .confirmed = "Both walks around a record show pages of one huge mapping as exclusive and "
+                     "as mapped at least twice (K09)."},
+    CheckText{
+        .id = "I11",
+        .relation = "Pss is the sum over all pages of their size divided by how many page tables "
+                    "map them.",
+        .witnesses = "smaps, pagemap, kpagecount.",
+        .without = "Without kpagecount pages that are not exclusive add between nothing and half "
+                   "of themselves, pages that a PMD maps anything.",
+        .exceptions = "What a mapping adds is rounded down to a kB. Other processes change the "
+                      "share of a page without a trace in this one.",
+        .confirmed = "Told only beside an Rss finding in the same mapping that names a defect: the "
+                     "same snapshot lacks the pages and their shares."},
     CheckText{.id = "I12",
               .relation = "PAGEMAP_SCAN and plain reads of pagemap show the same pages.",
               .witnesses = "PAGEMAP_SCAN (6.7), pagemap.",

@@ -74,6 +74,7 @@ VmaTraits traits_of(const SmapsRecord& record) {
                    record.flags.has(VmFlag::uffd_minor),
       .no_huge_page = record.flags.has(VmFlag::no_huge_page),
       .anonymous_private = !header.has_file() && !header.shared,
+      .shared_writable = header.shared && record.flags.has(VmFlag::may_write),
       .anonymous_bytes = record.values.bytes(SmapsField::anonymous).value_or(0),
   };
 }

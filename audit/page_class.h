@@ -24,6 +24,9 @@ struct VmaTraits {
   bool userfault = false;
   bool no_huge_page = false;
   bool anonymous_private = false;
+  /// Huge pages of such a mapping are shmem's: those of a file come only while nobody may write it,
+  /// on every kernel that leaves any out of smaps.
+  bool shared_writable = false;
   std::uint64_t anonymous_bytes = 0;  ///< Anonymous of the record: see classify()
 
   /// Is this still memory of the same kind? What mprotect, madvise and a fault change is not asked.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "audit/blame.h"
+#include "audit/missing_fields.h"
 #include "collect/sampler.h"
 #include "config/known_defects.h"
 
@@ -71,6 +72,25 @@ void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
   }
   if (blame.interface == watch.walk_witness() && !blame.against)
     amended_walks_[watch.range().first] = blame.expected;
+  std::vector<MissingField> missing;
+  if (finding.defect && finding.field == "Rss" && finding.direction == Direction::deficit) {
+    missing = missing_fields(watch, blame, pages_);
+  }
+  Finding of_field = finding;
+  add_finding(std::move(finding));
+  for (const MissingField& field : missing) {
+    of_field.check = field.check;
+    of_field.field = smaps_field_name(field.field);
+    of_field.reported_bytes = field.reported;
+    of_field.expected = field.expected;
+    of_field.error_bytes = of_field.vmas.front().error_bytes = field.error;
+    of_field.exact = field.exact;
+    add_finding(of_field);
+  }
+}
+
+/// Findings of one kind are one finding about several VMAs.
+void ProcessAudit::add_finding(Finding finding) {
   const auto same = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& earlier) {
     return same_kind(earlier, finding);
   });
@@ -141,6 +161,28 @@ void ProcessAudit::conclude_totals() {
       continue;
     if (finding.basis != Basis::same_record) finding.basis = series_basis();
     findings_.push_back(std::move(finding));
+  }
+  repeat_missing_fields();
+}
+
+/// A rollup that lacks the Rss that smaps lacks, lacks the other fields' share of it too.
+void ProcessAudit::repeat_missing_fields() {
+  const std::size_t known = findings_.size();
+  const bool repeats = std::any_of(findings_.begin(), findings_.end(), [](const Finding& finding) {
+    const KnownDefect* const defect = finding.defect ? find_known_defect(*finding.defect) : nullptr;
+    return finding.interface == Interface::smaps_rollup && finding.field == "Rss" &&
+           defect != nullptr && !defect->signature.varies;
+  });
+  for (std::size_t i = 0; repeats && i < known; ++i) {
+    const Finding finding = findings_[i];
+    if (finding.interface != Interface::smaps || !finding.defect || finding.field == "Rss")
+      continue;
+    for (std::size_t field = 0; field < kSmapsFieldCount; ++field) {
+      const auto number = static_cast<SmapsField>(field);
+      if (finding.field != smaps_field_name(number)) continue;
+      if (auto found = totals_.repeated(number, finding)) findings_.push_back(*std::move(found));
+      break;
+    }
   }
 }
 

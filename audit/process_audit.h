@@ -111,8 +111,10 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] const Suspect* find_suspect(std::uint64_t start) const;
   void conclude_watches();
   void conclude_totals();
+  void repeat_missing_fields();
   void conclude_unconfirmed();
   void add_blame(const VmaWatch& watch, const struct Blame& blame);
+  void add_finding(Finding finding);
   void open(std::uint64_t bytes, std::string_view reason);
   void set_verdict(ProcessReport& report) const;
 

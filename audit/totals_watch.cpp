@@ -365,6 +365,21 @@ std::optional<Finding> TotalsWatch::field_finding(SmapsField field) const {
   return finding;
 }
 
+std::optional<Finding> TotalsWatch::repeated(SmapsField field, const Finding& of_smaps) const {
+  const Extremes& said = rollup_[at(field)];
+  if (!said.seen() || !smaps_[at(field)].seen() || field_finding(field)) return std::nullopt;
+  const std::uint64_t others =
+      said.largest > of_smaps.reported_bytes ? said.largest - of_smaps.reported_bytes : 0;
+  Finding finding = of_smaps;
+  finding.check = "I3";
+  finding.interface = Interface::smaps_rollup;
+  finding.reported_bytes = said.largest;
+  finding.expected += Interval{others, others};
+  finding.brackets = said.reads;
+  finding.exact = of_smaps.exact && said.smallest == said.largest;
+  return finding;
+}
+
 void TotalsWatch::add_status(std::vector<Finding>& findings, bool asleep,
                              std::uint64_t counter_slack) const {
   const bool own_record_broken = status_identity_ && status_identity_breaks_ == vm_rss_.reads;

@@ -61,6 +61,9 @@ class TotalsWatch {
                                               std::uint64_t counter_slack) const;
   /// Does every read so far contradict something?
   [[nodiscard]] bool contradicted(bool maybe_asleep, std::uint64_t counter_slack) const;
+  /// The finding about another field of smaps, if the rollup repeats it: nothing else keeps the two
+  /// apart. `field` is the one that it is about.
+  [[nodiscard]] std::optional<Finding> repeated(SmapsField field, const Finding& of_smaps) const;
   /// Could more reads still make a finding? A rollup that is right now and then is in suspense
   /// without being contradicted.
   [[nodiscard]] bool alive(bool maybe_asleep, std::uint64_t counter_slack) const;

@@ -59,6 +59,9 @@ void VmaWatch::on_record(const SmapsRecord& record) {
   if (!rss) return;
   seen_ = true;
   smaps_rss_.add(*rss);
+  for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
+    if (const auto value = record.values.bytes(static_cast<SmapsField>(i))) fields_[i].add(*value);
+  }
   if (auto broken = broken_identity(record)) {
     identity_ = broken;
     ++identity_breaks_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -93,6 +95,9 @@ class VmaWatch {
     return plain_.seen() ? Interface::pagemap_scan : Interface::pagemap;
   }
   [[nodiscard]] const Extremes& smaps_rss() const { return smaps_rss_; }
+  [[nodiscard]] const Extremes& field(SmapsField field) const {
+    return fields_[static_cast<std::size_t>(field)];
+  }
   [[nodiscard]] const Extremes& numa() const { return numa_; }
   [[nodiscard]] const std::optional<BrokenIdentity>& identity() const { return identity_; }
   [[nodiscard]] unsigned steps() const { return steps_; }
@@ -109,6 +114,7 @@ class VmaWatch {
   PageEvidence plain_;
   std::optional<std::vector<MappingRun>> mappings_;  ///< what all looks agree on
   Extremes smaps_rss_;
+  std::array<Extremes, kSmapsFieldCount> fields_{};
   Extremes numa_;
   std::optional<BrokenIdentity> identity_;
   unsigned identity_breaks_ = 0;

@@ -34,11 +34,11 @@ std::uint32_t bit_of(unsigned code) {
     case mnemonic("ui"): return bit(VmFlag::uffd_minor);
     case mnemonic("gd"): return bit(VmFlag::grows_down);
     case mnemonic("nr"): return bit(VmFlag::no_reserve);
+    case mnemonic("mw"): return bit(VmFlag::may_write);
     case mnemonic("rd"):
     case mnemonic("wr"):
     case mnemonic("ex"):
     case mnemonic("mr"):
-    case mnemonic("mw"):
     case mnemonic("me"):
     case mnemonic("ms"):
     case mnemonic("sr"):

@@ -23,6 +23,7 @@ enum class VmFlag : std::uint32_t {
   uffd_minor = 1u << 12,    ///< ui
   grows_down = 1u << 13,    ///< gd
   no_reserve = 1u << 14,    ///< nr
+  may_write = 1u << 15,     ///< mw
 };
 
 /// The flags of one VMA. Unknown mnemonics (also "??") are counted, never an error: the list grows

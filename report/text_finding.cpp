@@ -107,22 +107,45 @@ std::string error_text(const Finding& finding) {
          (finding.direction == Direction::deficit ? " missing" : " too much");
 }
 
+namespace {
+
+std::string disputed_text(const Finding& finding) {
+  return std::string{name_of(finding.interface)} + " and " +
+         std::string{name_of(*finding.against)} + " contradict each other by " +
+         bytes_text(finding.error_bytes) + ", and nothing decides between them";
+}
+
+bool same_claim(const Finding& a, const Finding& b) {
+  return a.interface == b.interface && a.direction == b.direction && a.against == b.against &&
+         a.error_bytes == b.error_bytes && a.defect == b.defect;
+}
+
+}  // namespace
+
+/// Fields that are wrong by the same amount are told together.
 std::string wrong_text(const std::vector<const Finding*>& findings) {
   std::string text;
-  for (const Finding* finding : findings) {
-    const std::string who{name_of(finding->interface)};
+  std::vector<bool> told(findings.size(), false);
+  for (std::size_t i = 0; i < findings.size(); ++i) {
+    if (told[i]) continue;
+    const Finding& finding = *findings[i];
     if (!text.empty()) text += "; ";
-    if (finding->against) {
-      text += who + " and " + std::string{name_of(*finding->against)} +
-              " contradict each other by " + bytes_text(finding->error_bytes) +
-              ", and nothing decides between them";
+    if (finding.against) {
+      text += disputed_text(finding);
       continue;
     }
+    const std::string who{name_of(finding.interface)};
     const std::string amount =
-        (varies(*finding) ? "at least " : "") + bytes_text(finding->error_bytes);
-    text += finding->direction == Direction::deficit ? who + " leaves " + amount + " out of "
-                                                     : who + " counts " + amount + " too much in ";
-    text += field_text(*finding) + " (check " + printable(finding->check) + ")";
+        (varies(finding) ? "at least " : "") + bytes_text(finding.error_bytes);
+    text += finding.direction == Direction::deficit ? who + " leaves " + amount + " out of "
+                                                    : who + " counts " + amount + " too much in ";
+    text += field_text(finding);
+    for (std::size_t j = i + 1; j < findings.size(); ++j) {
+      if (told[j] || !same_claim(finding, *findings[j])) continue;
+      told[j] = true;
+      text += ", " + field_text(*findings[j]);
+    }
+    text += " (check " + printable(finding.check) + ")";
   }
   return text + ".";
 }

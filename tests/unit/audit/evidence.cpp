@@ -232,6 +232,18 @@ ProcessReport SampleProcess::audit() {
   return report;
 }
 
+Finding k01_finding(const ProcessReport& report) {
+  Finding rss;
+  std::vector<std::string> fields;
+  for (const Finding& finding : report.findings) {
+    if (finding.interface != Interface::smaps) continue;
+    fields.push_back(finding.field);
+    if (finding.field == "Rss") rss = finding;
+  }
+  EXPECT_EQ(fields, (std::vector<std::string>{"Rss", "Pss", "Anonymous", "AnonHugePages"}));
+  return rss;
+}
+
 Finding only_finding(const ProcessReport& report) {
   EXPECT_EQ(report.findings.size(), 1u);
   return report.findings.empty() ? Finding{} : report.findings.front();

@@ -102,6 +102,9 @@ class SampleProcess {
   [[nodiscard]] ProcStatm statm() const;
 };
 
+/// The only one of smaps about Rss; the others of smaps must be what K01 takes with it.
+Finding k01_finding(const ProcessReport& report);
+
 /// The only finding there is; a test failure and an empty one otherwise.
 Finding only_finding(const ProcessReport& report);
 

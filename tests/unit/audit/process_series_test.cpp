@@ -53,7 +53,7 @@ TEST(ProcessSeries, ASleeperThatWakesUpNeedsTheLongSeries) {
   process.before = [&passes](SampleProcess& self, Moment moment) {
     if (moment == Moment::pass && ++passes == 3) self.asleep = false;
   };
-  const Finding finding = only_finding(process.audit());
+  const Finding finding = k01_finding(process.audit());
   EXPECT_EQ(finding.brackets, kSeriesSteps);
   EXPECT_EQ(finding.basis, Basis::series);
 }
