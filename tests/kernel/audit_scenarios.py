@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 
-HINTED = ("hinted-thp", "hinted-thp-partial", "hinted-base")  # the states that the kernel's own balancing makes
-UNHINTED = ("plain", "protnone-thp", "rollup-contention")
+HINTED = ("hinted-thp", "hinted-thp-partial", "hinted-thp-shared", "hinted-base")  # the states that the kernel's own balancing makes
+UNHINTED = ("plain", "protnone-thp", "protnone-shmem", "partly-shared-thp", "many-faulters", "rollup-contention")
 MODES = HINTED + UNHINTED
-FALLBACKS = {name: name for name in ("pagemap-scan", "procmap-query", "pfn", "kpageflags", "numa-maps", "wchan")}
+FALLBACKS = {name: name for name in ("pagemap-scan", "procmap-query", "pfn", "kpageflags", "kpagecount", "numa-maps",
+                                     "wchan")}
 FALLBACKS["all"] = ",".join(FALLBACKS)
 FALLBACK_MODES = ("plain", "protnone-thp")
 

@@ -27,7 +27,8 @@ import audit_scenarios as scenarios  # noqa: E402
 import vm  # noqa: E402
 
 LETTERS = {"hinted-thp": "a", "hinted-thp-partial": "b", "protnone-thp": "c", "hinted-base": "f",
-           "rollup-contention": "g", "plain": "h"}
+           "rollup-contention": "g", "plain": "h", "hinted-thp-shared": "d", "protnone-shmem": "e",
+           "partly-shared-thp": "K09", "many-faulters": "K05"}
 SHOWN = 6  # complaints of one group
 
 
@@ -64,7 +65,8 @@ def run_guest(kernel: str, options: argparse.Namespace) -> expect.Results:
     nightly = options.nightly
     runs = 100 if nightly else 10 if kernel == "6.1" else 5
     chosen = captures_of(kernel)
-    script = "set_balancing 1\n" + scenarios.with_balancing(chosen, 60 if nightly else 20)
+    script = "echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled\n"
+    script += "set_balancing 1\n" + scenarios.with_balancing(chosen, 60 if nightly else 20)
     script += "set_balancing 0\n" + scenarios.without_balancing(chosen, runs, options.deadline)
     script += scenarios.HOST_NOTES
     result = vm.run(kernel, script, programs=[options.smaps_audit, options.workload],

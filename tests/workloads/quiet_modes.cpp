@@ -32,7 +32,9 @@ int make_unlinked_file() {
   return fd;
 }
 
-Region map_and_touch(int fd, int protection, int flags, const char* permissions) {
+/// `mappings`: how many of this process the pages end up in.
+Region map_and_touch(int fd, int protection, int flags, const char* permissions,
+                     std::uint64_t mappings = 1) {
   void* const base = mmap(nullptr, kFileBytes, protection, flags, fd, 0);
   if (base == MAP_FAILED) die("mmap");
   const Memory memory{static_cast<std::byte*>(base), kFileBytes};
@@ -41,7 +43,10 @@ Region map_and_touch(int fd, int protection, int flags, const char* permissions)
   } else {
     touch_read(memory);
   }
-  return {memory, permissions, memory.size(), 0};
+  return {.memory = memory,
+          .permissions = permissions,
+          .touched_bytes = memory.size(),
+          .pss_bytes = memory.size() / mappings};
 }
 
 int run_hinted(const char* mode, std::uint64_t mib, Pages pages) {
@@ -112,9 +117,9 @@ int run_plain(std::uint64_t mib) {
       {.mode = "plain",
        .regions = {{base, "rw-p", base.size(), 0},
                    {huge, "rw-p", huge.size(), 0},
-                   map_and_touch(file, PROT_READ, MAP_PRIVATE, "r--p"),
+                   map_and_touch(file, PROT_READ, MAP_PRIVATE, "r--p", 2),
                    map_and_touch(file, kReadWrite, MAP_PRIVATE, "rw-p"),
-                   map_and_touch(file, kReadWrite, MAP_SHARED, "rw-s"),
+                   map_and_touch(file, kReadWrite, MAP_SHARED, "rw-s", 2),
                    map_and_touch(-1, kReadWrite, MAP_SHARED | MAP_ANONYMOUS, "rw-s")},
        .kernel_state_proven = proven,
        .why = proven ? "touched" : kNoHugePages});
