@@ -7,6 +7,6 @@ using namespace smaps_audit;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const fuzz::Text text(data, size);
   const VmFlags flags = parse_vm_flags(text.view());
-  fuzz::require(flags.known < 1u << 15 && flags.unknown <= size);
+  fuzz::require(flags.known < 1u << 16 && flags.unknown <= size);
   return 0;
 }

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <thread>
+#include <vector>
 
 #include "collect/host.h"
 #include "collect/live_kernel_view.h"
@@ -104,12 +105,15 @@ TEST(AuditTarget, FindsTheLieOfAKernel) {
     Kernel kernel{scan, true};
     const ProcessReport report = kernel.audit();
     EXPECT_EQ(report.verdict, Verdict::finding);
-    ASSERT_EQ(report.findings.size(), 2u);
-    EXPECT_EQ(report.findings[0].interface, Interface::smaps);
-    EXPECT_EQ(report.findings[0].defect, "K01");
-    EXPECT_EQ(report.findings[0].cause, Cause::mprotect);
-    EXPECT_EQ(report.findings[0].error_bytes, 4 * kHuge);
-    EXPECT_EQ(report.findings[1].interface, Interface::smaps_rollup);
+    std::vector<Interface> about_rss;
+    for (const Finding& finding : report.findings) {
+      EXPECT_EQ(finding.defect, "K01");
+      EXPECT_EQ(finding.cause, Cause::mprotect);
+      if (finding.field != "Rss") continue;
+      EXPECT_EQ(finding.error_bytes, 4 * kHuge);
+      about_rss.push_back(finding.interface);
+    }
+    EXPECT_EQ(about_rss, (std::vector{Interface::smaps, Interface::smaps_rollup}));
   }
 }
 

@@ -25,8 +25,8 @@ TEST(VmFlagsParser, FindsEveryFlagThatARuleDependsOn) {
 }
 
 TEST(VmFlagsParser, NeitherKeepsNorCountsFlagsThatNoRuleDependsOn) {
-  const VmFlags flags = parse_vm_flags(
-      " rd wr ex mr mw me ms sr rr dc de lf sf nl ar wf dd sd bt mt ss dp sl gu ur ");
+  const VmFlags flags =
+      parse_vm_flags(" rd wr ex mr me ms sr rr dc de lf sf nl ar wf dd sd bt mt ss dp sl gu ur ");
   EXPECT_EQ(flags.known, 0u);
   EXPECT_EQ(flags.unknown, 0u);
 }
