@@ -30,7 +30,7 @@ CONTROL = ("check", "PIDS", "--no-confirm")
 CONTROL_SHARE = 0.1
 # On a kernel with K01 a finding is looked at again, frozen, so often at most.
 CONFIRM = ("check", "PIDS", "--freeze")
-CONFIRM_TRIES = 8
+CONFIRM_TRIES = 4
 # Where the negative control came to nothing in its share of the time, its adversary goes on with it.
 INSIST_SECONDS = 30
 DEADLINE_SECONDS = 30

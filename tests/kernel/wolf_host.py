@@ -117,11 +117,7 @@ class HostRun:
         while time.monotonic() - begin < self._seconds:
             pids = self.pids(adversary, targets)
             check = self.check(adversary, VARIANTS[turn % len(VARIANTS)], pids, file)
-            again: list[wolf_tally.Check] = []
-            while self.affected and check.exit_status == 1 and len(again) < CONFIRM_TRIES:
-                again.append(self.check(adversary, CONFIRM, pids, file))
-                if again[-1].exit_status == 1:
-                    break
+            again = self._again(adversary, check, file) if self.affected else []
             tally.add(check, again)
             turn += 1
         tally.seconds = time.monotonic() - begin
@@ -130,6 +126,16 @@ class HostRun:
             tally.add_control(self.check(adversary, CONTROL, self.pids(adversary, targets), file))
         if any(state_of(target.pid) == "gone" for target in targets):
             tally.problem("ended by itself")
+
+    def _again(self, adversary: Adversary, check: wolf_tally.Check, file: str) -> list[wolf_tally.Check]:
+        """Each process that a finding is about once more, frozen, until it shows there as well."""
+        done: list[wolf_tally.Check] = []
+        for pid in [row["pid"] for row in check.rows() or [] if row["findings"]]:
+            for _ in range(CONFIRM_TRIES):
+                done.append(self.check(adversary, CONFIRM, [pid], file))
+                if done[-1].exit_status == wolf_tally.EXIT_FINDING:
+                    break
+        return done
 
     @staticmethod
     def _end_workers(pids: Sequence[int]) -> None:

@@ -118,6 +118,8 @@ def run(directory: pathlib.Path, kernel: str, adversaries: Sequence[Adversary],
         for line in result.output.splitlines():
             if line.startswith(f"{tally.name} "):
                 tally.problem(line)
+    if result.exit_status != 0 or not all(tally.checks or tally.skipped for tally in tallies):
+        print(f"never_wolf: the guest {kernel} says:\n{result.output}", flush=True)
     release = result.files["release"].decode().strip()
     state = ", affected by K01" if affected else ""
     return (f"kernel {release} in QEMU (TCG, 2 CPUs, 2 nodes){state}, {result.duration_seconds:.0f} s in all", tallies)
