@@ -99,6 +99,12 @@ int run_capture(const CaptureOptions& options, CliEnvironment& environment) {
     report = audit_for_capture(recording, *metadata, environment);
   }
   freeze.reset();
+  if (report.processes.back().reason == "stuck") {
+    const Error stuck{.code = ErrorCode::deadline,
+                      .what = "process " + std::to_string(options.pid) + ": " +
+                              report.processes.back().explanation};
+    return complain(environment, stuck, kExitInconclusive);
+  }
   if (environment.stop_signal() != 0) return kExitSignalBase + environment.stop_signal();
   const Result<Ok> finished = writer->finish();
   if (!finished) return complain(environment, finished.error(), kExitCannotRun);

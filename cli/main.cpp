@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cli/audit_target.h"
+#include "cli/bounded_audit.h"
 #include "cli/environment.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
@@ -72,10 +73,21 @@ int main(int argc, char** argv) {
         .open_view = open_live,
         .host = smaps_audit::read_host_info,
         .capabilities = smaps_audit::probe_kernel_capabilities,
-        .audit = smaps_audit::audit_target,
+        .audit =
+            [](smaps_audit::KernelView& view, const smaps_audit::KernelCapabilities& capabilities,
+               const smaps_audit::PageGeometry& pages, int pid,
+               const smaps_audit::AuditOptions& options) {
+              return smaps_audit::audit_bounded(view, capabilities, pages, pid, options);
+            },
         .stop_signal = [] { return static_cast<int>(stop_signal); },
     };
-    return smaps_audit::run_smaps_audit(argc, argv, environment);
+    const int exit_code = smaps_audit::run_smaps_audit(argc, argv, environment);
+    if (smaps_audit::any_audit_stuck()) {
+      out.flush();
+      err.flush();
+      ::_exit(exit_code);
+    }
+    return exit_code;
   } catch (const std::exception& error) {
     err << "smaps-audit: internal error: " << error.what() << '\n';
     return smaps_audit::kExitInternal;

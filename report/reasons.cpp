@@ -28,6 +28,12 @@ constexpr std::array kReasons{
                "The process changes its mappings so fast that our reads did not get through in the "
                "time they were given.",
                "Give it more time with --deadline, or stop the process with --freeze."},
+    ReasonText{"stuck",
+               "A read of the process's memory files has not come back long after the deadline: "
+               "a thread of it holds the lock of its address space and waits for something that "
+               "does not come, such as a page of a network or FUSE file system that hangs.",
+               "`cat /proc/PID/task/*/wchan` shows what it waits for; ps and top hang on it as "
+               "well as soon as they read its memory files."},
     ReasonText{"deadline", "The time given for one process was used up before the audit was done.",
                "Give it more time with --deadline."},
     ReasonText{"series",

@@ -33,7 +33,6 @@ CONFIRM = ("check", "PIDS", "--freeze")
 CONFIRM_TRIES = 4
 # Where the negative control came to nothing in its share of the time, its adversary goes on with it.
 INSIST_SECONDS = 30
-DEADLINE_SECONDS = 30
 MOST_WORKERS = 4  # of those that an adversary has, as many are audited
 
 
@@ -41,11 +40,11 @@ def label_of(variant: Sequence[str]) -> str:
     return " ".join(word for word in variant if word not in ("PIDS", "LAST", "-o", "FILE"))
 
 
-def words_of(variant: Sequence[str], pids: str, last: str, file: str) -> list[str]:
+def words_of(variant: Sequence[str], pids: str, last: str, file: str, deadline: str = "30") -> list[str]:
     """The command line; several pids may stand in one word, as a shell variable does."""
     values = {"PIDS": pids.split(), "LAST": [last], "FILE": [file]}
     words = [word for part in variant[1:] for word in values.get(part, [part])]
-    return [variant[0], "--format", "json", "--deadline", str(DEADLINE_SECONDS), *words]
+    return [variant[0], "--format", "json", "--deadline", deadline, *words]
 
 
 def program(directory: pathlib.Path, name: str) -> pathlib.Path:

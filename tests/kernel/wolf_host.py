@@ -23,6 +23,8 @@ from wolf_adversaries import Adversary
 from wolf_checks import (CONFIRM, CONFIRM_TRIES, CONTROL, CONTROL_SHARE, INSIST_SECONDS, MOST_WORKERS,
                          VARIANT_STRIDE, VARIANTS, label_of, program, words_of)
 
+NO_END_SECONDS = 600  # of one check, all processes of the machine included
+
 
 def size_of(pid: int) -> int:
     """VmSize in bytes; 0 if the process is gone."""
@@ -71,12 +73,16 @@ class HostRun:
         self.affected = probe.returncode == 1
 
     def check(self, adversary: Adversary, variant: Sequence[str], pids: Sequence[int], file: str) -> wolf_tally.Check:
-        words = words_of(variant, " ".join(map(str, pids)), str(pids[-1]), file)
+        words = words_of(variant, " ".join(map(str, pids)), str(pids[-1]), file,
+                         str(adversary.deadline_seconds))
         pinned = ["taskset", "-c", "0"] if adversary.on_cpu_0 else []
         sizes = {pid: size_of(pid) for pid in pids}
         begin = time.monotonic()
-        done = subprocess.run([*pinned, self._audit, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              stdin=subprocess.DEVNULL, check=False)
+        try:
+            done = subprocess.run([*pinned, self._audit, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  stdin=subprocess.DEVNULL, check=False, timeout=NO_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            return wolf_tally.Check(label_of(variant), -signal.SIGKILL, NO_END_SECONDS, b"", sizes)
         seconds = time.monotonic() - begin
         stopped = "--freeze" in variant and any(stays_stopped(pid) for pid in pids)
         return wolf_tally.Check(label_of(variant), done.returncode, seconds, done.stdout, sizes, stopped)

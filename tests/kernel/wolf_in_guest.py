@@ -26,8 +26,8 @@ MACHINE = vm.Machine(memory_mib=2048, append="secretmem.enable=1")
 
 
 def shell_words(variant: Sequence[str]) -> str:
-    values = {"$_pids", "$_last"}
-    words = words_of(variant, "$_pids", "$_last", "/tmp/capture")
+    values = {"$_pids", "$_last", "$DEADLINE"}
+    words = words_of(variant, "$_pids", "$_last", "/tmp/capture", "$DEADLINE")
     return " ".join(word if word in values else shlex.quote(word) for word in words)
 
 
@@ -51,10 +51,11 @@ def script_for(adversaries: Sequence[Adversary], seconds: float) -> str:
     for i, adversary in enumerate(adversaries):
         script += f"PINNED='{'taskset 1' if adversary.on_cpu_0 else ''}'\n"
         script += f"WORKERS={int(adversary.workers)} SWAP={int(adversary.swap)} DISK={int(adversary.file_system)}\n"
+        script += f"DEADLINE={adversary.deadline_seconds}\n"
         script += "".join(f"put {path} {value}\n" for path, value in adversary.settings)
         script += f"attack {adversary.name} {i * VARIANT_STRIDE}\nput_back\n"
     if any(adversary.name == wolf_tally.CONTROL_ADVERSARY for adversary in adversaries):
-        script += f"insist {wolf_tally.CONTROL_ADVERSARY} {INSIST_SECONDS}\n"
+        script += f"DEADLINE={Adversary('').deadline_seconds}\ninsist {wolf_tally.CONTROL_ADVERSARY} {INSIST_SECONDS}\n"
     return script
 
 

@@ -13,6 +13,9 @@ from collections.abc import Mapping, Sequence
 from wolf_adversaries import Adversary
 
 EXIT_CLEAN, EXIT_FINDING, EXIT_INCONCLUSIVE, EXIT_CANNOT_RUN = 0, 1, 2, 77
+CONCLUSIVE_SHARE_DEMANDED = 0.5
+# Several times the deadline and grace of one process, for `--all` and a slow guest.
+MOST_SECONDS_STUCK = 120
 # Demanded to suspect something, sooner or later, where it is among those that run.
 CONTROL_ADVERSARY = "mremap"
 COLUMNS = ("adversary", "checks", "processes", "VMA comparisons", "brackets", "conclusive", "worst suspect",
@@ -76,8 +79,10 @@ class Tally:
         self.labels[check.label] = self.labels.get(check.label, 0) + 1
         rows = check.rows()
         if rows is None:
-            # Another tracer holds the process.
-            if not (self.adversary.maybe_denied and check.exit_status == EXIT_CANNOT_RUN and "--freeze" in check.label):
+            # Another tracer holds the process; of what is stuck there is no capture.
+            refused = self.adversary.maybe_denied and check.exit_status == EXIT_CANNOT_RUN and "--freeze" in check.label
+            given_up = self.adversary.stuck and check.exit_status == EXIT_INCONCLUSIVE and check.label == "capture"
+            if not (refused or given_up):
                 self._problem(check, f"exit status {check.exit_status} and no report")
             return
         confirmed = {row["pid"] for again in confirming for row in again.rows() or []
@@ -114,7 +119,8 @@ class Tally:
             self.unusual[word] = self.unusual.get(word, 0) + 1
             self.unusual_open_bytes[word] = self.unusual_open_bytes.get(word, 0) + (row["open_bytes"] or 0)
         if "--freeze" in check.label and verdict not in ("consistent", "finding"):
-            excused = self.adversary.ends or self.adversary.shared_memory or self.adversary.maybe_denied
+            excused = (self.adversary.ends or self.adversary.shared_memory or self.adversary.maybe_denied or
+                       self.adversary.stuck)
             if not excused:
                 self._problem(check, f"{verdict} {row['reason']}")
         if verdict == "vanished" and self.adversary.short_lived:
@@ -144,12 +150,15 @@ class Tally:
 
     def failures(self) -> list[str]:
         failures = [f"{self.name}: {count} × {text}" for text, count in self.problems.items()]
+        excused = self.adversary.shared_memory or self.adversary.stuck
         if self.skipped:
             return failures
         share = self.conclusive_share
+        if self.adversary.stuck and self.slowest_seconds > MOST_SECONDS_STUCK:
+            failures.append(f"{self.name}: a check took {self.slowest_seconds:.0f} s")
         if share is None:
             failures.append(f"{self.name}: no process outlived its check")
-        elif share < self.adversary.least_conclusive and not self.adversary.shared_memory:
+        elif share < CONCLUSIVE_SHARE_DEMANDED and not excused:
             failures.append(f"{self.name}: only {share:.1%} of the audited bytes are conclusive: {self.answers()}")
         return failures
 

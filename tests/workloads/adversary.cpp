@@ -87,6 +87,7 @@ constexpr std::array kAdversaries{
     Adversary{"swap", run_swap},
     Adversary{"io-uring-buffers", run_io_uring_buffers},
     Adversary{"fuse-hang", run_fuse_hang},
+    Adversary{"fuse-lock", run_fuse_lock},
     Adversary{"stress-vm", run_stress},
     Adversary{"stress-mmap", run_stress},
     Adversary{"stress-madvise", run_stress},

@@ -93,7 +93,8 @@ void run_swap(const Run& run);         ///< anonymous and shared memory to swap 
 
 // adversary_devices.cpp
 void run_io_uring_buffers(const Run& run);
-void run_fuse_hang(const Run& run);
+void run_fuse_hang(const Run& run);  ///< a mapped file whose reads hang
+void run_fuse_lock(const Run& run);  ///< whose writes hang, with mmap_lock held
 
 // adversary_stress.cpp: `adversary stress NAME` runs stress-ng's stressor of that name; it stands
 // on the PATH, or in $STRESS_NG

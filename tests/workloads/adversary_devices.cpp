@@ -30,6 +30,7 @@ constexpr unsigned kRingEntries = 8;
 
 constexpr std::size_t kHangingBytes = 4 * kMiB;
 constexpr std::uint64_t kHangingNode = 2;
+constexpr unsigned kLongestStuckSeconds = 20;
 constexpr std::size_t kFuseBufferBytes = 256 * 1024;
 constexpr std::size_t kBesideBytes = 8 * kMiB;
 
@@ -42,10 +43,12 @@ fuse_attr attributes(std::uint64_t node) {
   return attr;
 }
 
-/// A file system with one file, whose reads are never answered.
+enum class Hangs : std::uint8_t { reads, writes };
+
+/// A file system with one file, whose reads, or writes, are never answered.
 class HangingServer {
  public:
-  explicit HangingServer(int device) : device_(device) {}
+  HangingServer(int device, Hangs hangs) : device_(device), hangs_(hangs) {}
 
   /// Until the file system is gone.
   void serve() {
@@ -56,11 +59,22 @@ class HangingServer {
       if (got < static_cast<ssize_t>(sizeof(fuse_in_header))) return;
       fuse_in_header header{};
       std::memcpy(&header, buffer.data(), sizeof header);
-      answer(header);
+      if (header.opcode == FUSE_READ && hangs_ == Hangs::writes) {
+        give_zeros(header, buffer.data() + sizeof header);
+      } else {
+        answer(header);
+      }
     }
   }
 
  private:
+  void give_zeros(const fuse_in_header& header, const std::byte* body) {
+    fuse_read_in wanted{};
+    std::memcpy(&wanted, body, sizeof wanted);
+    const std::vector<std::byte> zeros(wanted.size);
+    reply(header, 0, zeros.data(), zeros.size());
+  }
+
   void answer(const fuse_in_header& header) {
     switch (header.opcode) {
       case FUSE_INIT: {
@@ -88,6 +102,7 @@ class HangingServer {
         return reply(header, 0, &out, sizeof out);
       }
       case FUSE_READ:
+      case FUSE_WRITE:
       case FUSE_FORGET:
       case FUSE_BATCH_FORGET:
       case FUSE_INTERRUPT: return;
@@ -106,10 +121,11 @@ class HangingServer {
   }
 
   int device_;
+  Hangs hangs_;
 };
 
 /// Mounted where only this process and its children see it; gone with the last of them.
-std::string mount_hanging(const Run& run) {
+std::string mount_hanging(const Run& run, Hangs hangs) {
   const int device = open("/dev/fuse", O_RDWR | O_CLOEXEC);
   if (device < 0) run.skip("/dev/fuse", errno);
   if (unshare(CLONE_NEWNS) != 0) run.skip("no mount namespace of its own", errno);
@@ -125,7 +141,11 @@ std::string mount_hanging(const Run& run) {
     rmdir(directory.c_str());
     run.skip("no FUSE mount", error);
   }
-  in_child([&] { HangingServer(device).serve(); });
+  in_child([&] {
+    // Whoever holds mmap_lock for ever cannot even exit, so no signal tells of its death.
+    if (hangs == Hangs::writes) alarm(kLongestStuckSeconds);
+    HangingServer(device, hangs).serve();
+  });
   close(device);
   return directory;
 }
@@ -143,6 +163,21 @@ Ring make_ring(const Run& run) {
                           fd, IORING_OFF_SQ_RING);
   if (base == MAP_FAILED) die("mmap of the ring");
   return {fd, {static_cast<std::byte*>(base), kPageBytes}};
+}
+
+struct HangingFile {
+  int fd;
+  Memory memory;
+};
+
+HangingFile map_hanging(const Run& run, Hangs hangs) {
+  const std::string directory = mount_hanging(run, hangs);
+  const int fd = open((directory + "/hangs").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) die("open of the hanging file");
+  // Nothing is left behind even if we are killed; what is mapped and open stays.
+  if (umount2(directory.c_str(), MNT_DETACH) != 0) die("umount2");
+  if (rmdir(directory.c_str()) != 0) die("rmdir");
+  return {fd, map_file(fd, kHangingBytes, MAP_SHARED)};
 }
 
 }  // namespace
@@ -178,15 +213,7 @@ void run_io_uring_buffers(const Run& run) {
 
 /// One thread waits for a page that never comes, another changes the address space all the time.
 void run_fuse_hang(const Run& run) {
-  const std::string directory = mount_hanging(run);
-  const int fd = open((directory + "/hangs").c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) die("open of the hanging file");
-  // Nothing is left behind even if we are killed; what is mapped and open stays.
-  if (umount2(directory.c_str(), MNT_DETACH) != 0) die("umount2");
-  if (rmdir(directory.c_str()) != 0) die("rmdir");
-  void* const base = mmap(nullptr, kHangingBytes, PROT_READ, MAP_SHARED, fd, 0);
-  if (base == MAP_FAILED) die("mmap of the hanging file");
-  const Memory hanging{static_cast<std::byte*>(base), kHangingBytes};
+  const Memory hanging = map_hanging(run, Hangs::reads).memory;
   std::thread([hanging] { touch_read(hanging); }).detach();
   const Memory memory = map_guarded(kBesideBytes, Pages::base);
   touch_write(memory);
@@ -203,6 +230,21 @@ void run_fuse_hang(const Run& run) {
     random_pause(random, std::chrono::milliseconds(10));
   }
   _exit(0);  // the waiting thread cannot be joined
+}
+
+/// One thread waits inside a fault for a write that never ends, another for that one's mapping: it
+/// holds mmap_lock for ever, and no file of /proc that takes it can be read any more.
+void run_fuse_lock(const Run& run) {
+  const HangingFile file = map_hanging(run, Hangs::writes);
+  const Memory page = file.memory.first(kPageBytes);
+  touch_write(page);
+  if (sync_file_range(file.fd, 0, kPageBytes, SYNC_FILE_RANGE_WRITE) != 0) die("sync_file_range");
+  run.announce({getpid()});
+  std::thread([page] { touch_write(page); }).detach();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::thread([file] { protect(file.memory, PROT_READ); }).detach();
+  while (!run.over()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  _exit(0);
 }
 
 }  // namespace smaps_audit::workloads
