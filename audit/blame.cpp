@@ -125,28 +125,12 @@ void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) 
   }
 }
 
-std::optional<Blame> blame_identity(const VmaWatch& vma, const PageGeometry& pages) {
-  if (!vma.contradictions(pages).identity) return std::nullopt;
-  const BrokenIdentity& broken = *vma.identity();
-  return Blame{.interface = Interface::smaps,
-               .against = {},
-               .direction = broken.direction(),
-               .check = broken.check,
-               .field = broken.field,
-               .reported = broken.reported,
-               .expected = broken.expected,
-               .error = broken.error_bytes(),
-               .exact = broken.expected.width() == 0,
-               .defect = {},
-               .cause = {}};
-}
-
 }  // namespace
 
 std::optional<Blame> blame(const VmaWatch& vma, bool asleep, bool numa_settled,
                            const PageGeometry& pages) {
   const std::vector<Dispute> disputes = disputes_of(vma, asleep, numa_settled, pages);
-  if (disputes.empty()) return blame_identity(vma, pages);
+  if (disputes.empty()) return std::nullopt;
   std::vector<Interface> suspects = culprits(disputes);
   // Disputes that no single witness explains: the first pair is named, nobody alone accused.
   if (suspects.empty()) suspects = {disputes.front().first, disputes.front().second};

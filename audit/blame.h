@@ -25,8 +25,10 @@ struct Blame {
 };
 
 /// The witness that the others contradict (docs/design.md, "Who is lying?"): one that takes part in
-/// every contradiction of the VMA. Where two do, they are a pair. `asleep` allows a pair of smaps
-/// and numa_maps alone, `numa_settled` says that numa_maps was read often enough to be accused.
+/// every contradiction of the VMA. Where two do, they are a pair. Of the pages only: what a record
+/// says beside its Rss is weighed against the totals (audit/relation.h). `asleep` allows a pair of
+/// smaps and numa_maps alone, `numa_settled` says that numa_maps was read often enough to be
+/// accused.
 std::optional<Blame> blame(const VmaWatch& vma, bool asleep, bool numa_settled,
                            const PageGeometry& pages);
 

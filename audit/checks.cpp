@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
+
+#include "audit/check_fields.h"
 
 namespace smaps_audit {
 namespace {
@@ -10,24 +14,21 @@ namespace {
 constexpr std::array kChecks{
     CheckText{.id = "I1",
               .relation =
-                  "Within one read of status VmRSS = RssAnon + RssFile + RssShmem, and statm "
-                  "tells the same resident size.",
+                  "Within one read of status its fields fit each other, and statm tells the "
+                  "same: the checks I1.* one by one.",
               .witnesses = "status, statm.",
               .without = "Nothing is said.",
               .exceptions = "statm is a read of its own: compared only while the process sleeps.",
-              .confirmed = "Every read of status breaks it (same record); statm: every read of a "
-                           "series over a sleeping process."},
-    CheckText{
-        .id = "I2",
-        .relation = "Within one record of smaps or smaps_rollup: Rss is the sum of its clean, "
-                    "dirty, shared and private parts; Pss and Referenced <= Rss <= Size; "
-                    "AnonHugePages, KSM, LazyFree <= Anonymous <= Rss; Locked is 0 or Pss; "
-                    "Swap <= Size.",
-        .witnesses = "smaps, smaps_rollup.",
-        .without = "Relations whose fields this kernel lacks are not asked.",
-        .exceptions = "hugetlb mappings, whose fields count other memory.",
-        .confirmed = "The record breaks it in the screen and in every read of the series: one "
-                     "snapshot under one lock, so no race explains it."},
+              .confirmed = "Every read breaks it: the numbers of one read, or both files of a "
+                           "sleeping process."},
+    CheckText{.id = "I2",
+              .relation = "Within one record of smaps or smaps_rollup the fields fit each other: "
+                          "the checks I2.* one by one.",
+              .witnesses = "smaps, smaps_rollup.",
+              .without = "Relations whose fields this kernel lacks are not asked.",
+              .exceptions = "hugetlb mappings, whose fields count other memory.",
+              .confirmed = "The record breaks it in every read of a series: one snapshot under one "
+                           "lock, so no race explains it."},
     CheckText{
         .id = "I3",
         .relation = "smaps_rollup is the sum of smaps, field by field, and its Rss is what the "
@@ -39,7 +40,8 @@ constexpr std::array kChecks{
                      "reads were right. Other fields: all reads of one lie above all of the "
                      "other."},
     CheckText{.id = "I4",
-              .relation = "VmRSS of status is what the page walk finds in all mappings together.",
+              .relation = "VmRSS of status is what the page walk finds in all mappings together; "
+                          "counter by counter: the checks I4.*.",
               .witnesses = "status, pagemap, smaps.",
               .without = "Without pagemap nothing is said.",
               .exceptions = "The counters may be off by a bound (docs/kernel.md §2) unless a child "
@@ -48,10 +50,19 @@ constexpr std::array kChecks{
               .confirmed =
                   "Every read of a series lies outside the walk's interval widened by that "
                   "bound."},
+    CheckText{.id = "I5",
+              .relation =
+                  "Swap of smaps and SwapPss of its rollup fit VmSwap of status: the checks "
+                  "I5.* one by one.",
+              .witnesses = "status, smaps, smaps_rollup.",
+              .without = "Nothing is said.",
+              .exceptions = "The Swap of shmem is in no counter; compared only while the process "
+                            "sleeps.",
+              .confirmed = "24 reads of a sleeping process."},
     CheckText{
         .id = "I6",
-        .relation = "For each mapping the pages of numa_maps are Rss, and anon= of all together "
-                    "is Anonymous.",
+        .relation = "For each mapping the pages of numa_maps are Rss; anon= and dirty=: the checks "
+                    "I6.*.",
         .witnesses = "numa_maps, smaps, pagemap.",
         .without = "Without CONFIG_NUMA nothing is said, and K01 is reported without its name.",
         .exceptions = "[vdso] and other reserved pages, hugetlb (other unit), device memory, "
@@ -132,12 +143,27 @@ constexpr std::array kChecks{
 
 }  // namespace
 
-std::span<const CheckText> check_texts() { return kChecks; }
+/// The fields of a check stand behind it.
+std::span<const CheckText> check_texts() {
+  static const std::vector<CheckText> kAll = [] {
+    std::vector<CheckText> all;
+    for (const CheckText& check : kChecks) {
+      all.push_back(check);
+      const std::string family = std::string{check.id} + ".";
+      for (const CheckText& field : field_checks()) {
+        if (field.id.starts_with(family)) all.push_back(field);
+      }
+    }
+    return all;
+  }();
+  return kAll;
+}
 
 const CheckText* find_check(std::string_view id) {
-  const auto* const found = std::find_if(kChecks.begin(), kChecks.end(),
-                                         [id](const CheckText& row) { return row.id == id; });
-  return found == kChecks.end() ? nullptr : found;
+  const std::span<const CheckText> all = check_texts();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [id](const CheckText& row) { return row.id == id; });
+  return found == all.end() ? nullptr : &*found;
 }
 
 }  // namespace smaps_audit

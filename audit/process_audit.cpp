@@ -64,7 +64,6 @@ void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
                   .cause = blame.cause,
                   .vmas_total = 1,
                   .vmas = {{watch.range().first, watch.range().last, watch.name(), blame.error}}};
-  if (finding.check == "I2" && finding.basis != Basis::frozen) finding.basis = Basis::same_record;
   if (blame.interface == Interface::smaps && blame.field == "Rss" &&
       blame.direction == Direction::deficit && !blame.against) {
     smaps_missing_ += {blame.error, blame.expected.high - watch.smaps_rss().smallest};
@@ -127,13 +126,17 @@ void ProcessAudit::conclude_watches() {
     } else if (suspect != nullptr && !found.any()) {
       open(suspect->expected.width(), "maybe_pages");
     }
-    if (!found.any()) continue;
-    if (watch.steps() < kSeriesSteps && !found.identity) {
-      if (!judged_before) open(watch.range().length(), "series");
-    } else if (const auto culprit =
-                   blame(watch, asleep_, watch.numa().reads >= kSeriesSteps, pages_)) {
+    if (watch.steps() < kSeriesSteps) {
+      if (found.any() && !judged_before) open(watch.range().length(), "series");
+      continue;
+    }
+    if (const auto culprit = blame(watch, asleep_, watch.numa().reads >= kSeriesSteps, pages_)) {
       add_blame(watch, *culprit);
       blamed_.insert(watch.range().first);
+      continue;
+    }
+    for (Relation& relation : watch.field_relations(asleep_, pages_)) {
+      vma_relations_.push_back(std::move(relation));
     }
   }
 }
@@ -147,19 +150,9 @@ void ProcessAudit::conclude_totals() {
   });
   std::optional<Finding> smaps_finding;
   if (smaps != findings_.end()) smaps_finding = *smaps;
-  const bool pages_explain_anon = std::any_of(
-      findings_.begin(), findings_.end(),
-      [](const Finding& finding) { return finding.field == "Rss" || finding.field == "N*"; });
-  const bool smaps_record_broken =
-      std::any_of(findings_.begin(), findings_.end(), [](const Finding& finding) {
-        return finding.interface == Interface::smaps && finding.check == "I2";
-      });
   for (Finding finding :
        totals_.findings(asleep_, smaps_missing_, smaps_exact_, smaps_finding, counter_slack())) {
-    if (finding.field == "anon" && pages_explain_anon) continue;
-    if (finding.check == "I3" && finding.against == Interface::smaps && smaps_record_broken)
-      continue;
-    if (finding.basis != Basis::same_record) finding.basis = series_basis();
+    finding.basis = series_basis();
     findings_.push_back(std::move(finding));
   }
   repeat_missing_fields();
@@ -246,7 +239,9 @@ void ProcessAudit::conclude(ProcessReport& report) {
                      .rollup_rss_bytes = {},
                      .numa_maps_bytes = {}};
   if (end_.status_after) report.reported.status_rss_bytes = end_.status_after->vm_rss;
-  if (rollup_) report.reported.rollup_rss_bytes = rollup_->bytes(SmapsField::rss);
+  if (rollup_record_) {
+    report.reported.rollup_rss_bytes = rollup_record_->values.bytes(SmapsField::rss);
+  }
   if (numa_read_) report.reported.numa_maps_bytes = numa_bytes_;
   report.truth =
       TrueMemory{.rss = true_rss(), .pss = true_pss(), .by_scan = capabilities_.pagemap_scan};

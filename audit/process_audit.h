@@ -112,6 +112,8 @@ class ProcessAudit final : public SampleSink {
   void conclude_watches();
   void conclude_totals();
   void repeat_missing_fields();
+  void conclude_fields();
+  [[nodiscard]] bool is_explained(const Relation& relation) const;
   void conclude_unconfirmed();
   void add_blame(const VmaWatch& watch, const struct Blame& blame);
   void add_finding(Finding finding);
@@ -128,12 +130,12 @@ class ProcessAudit final : public SampleSink {
   std::vector<ChunkSum> chunk_sums_;
   Interval special_resident_;  ///< the part of it that numa_maps leaves out
   std::uint64_t numa_bytes_ = 0;
-  std::uint64_t numa_anon_bytes_ = 0;
+  NumaSums numa_sums_;
   bool numa_read_ = false;
   std::uint64_t unknown_fields_ = 0;
   std::uint64_t audited_bytes_ = 0;
-  std::optional<SmapsValues> rollup_;
-  bool rollup_identity_broken_ = false;
+  std::optional<SmapsRecord> rollup_record_;  ///< of the screen; its name points nowhere
+  bool identity_broken_ = false;              ///< by a record of smaps, in the screen
   SweepEnd end_;
   std::vector<Suspect> suspects_;
   std::optional<std::uint64_t> known_page_;
@@ -145,10 +147,11 @@ class ProcessAudit final : public SampleSink {
   std::vector<Range> counted_ranges_;
   std::map<std::uint64_t, Moved> moved_;  ///< start of a watch → what was there instead
   SmapsSums step_sums_;
-  std::optional<std::uint64_t> step_numa_anon_;
+  std::optional<NumaSums> step_numa_;
   std::uint64_t unknown_vma_bytes_ = 0;  ///< of VMAs that no watch covers, in this read
   std::uint64_t largest_unknown_vma_bytes_ = 0;
   TotalsWatch totals_;
+  std::vector<Relation> vma_relations_;  ///< of the fields of single VMAs, after a series
   unsigned steps_ = 0;
   bool asleep_ = false;
   bool sleep_asked_ = false;

@@ -10,7 +10,7 @@ namespace smaps_audit {
 
 ProcessAudit::ProcessAudit(const KernelCapabilities& capabilities, const PageGeometry& pages,
                            const ProcessAuditOptions& options)
-    : capabilities_(capabilities), pages_(pages), options_(options) {}
+    : capabilities_(capabilities), pages_(pages), options_(options), totals_(pages) {}
 
 void ProcessAudit::on_chunk(const Chunk& chunk) {
   unknown_fields_ += chunk.text.unknown_fields;
@@ -39,7 +39,9 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
   const PageSets sets = pages_between(chunk.before, chunk.after, range, traits,
                                       record.values.bytes(SmapsField::swap).value_or(0), pages_);
   const Interval resident{pages_.bytes(sets.sure.count()), pages_.bytes(sets.possible.count())};
-  const bool contradicted = !resident.contains(*rss) || broken_identity(record);
+  const bool broken = broken_identities(record, pages_) != 0;
+  identity_broken_ = identity_broken_ || broken;
+  const bool contradicted = broken || !resident.contains(*rss);
   // A huge page on its way to another node is no more than possible, for a moment.
   if (!contradicted && resident.width() >= kOpenBytesThatMatter && options_.confirm) {
     add_suspect(record, traits, true, resident);
@@ -88,14 +90,15 @@ void ProcessAudit::on_numa(const NumaMapsText& text) {
   for (const NumaMapsRecord& record : text.records) {
     if (record.huge) continue;
     numa_bytes_ += pages_.bytes(record.total_pages);
-    numa_anon_bytes_ += pages_.bytes(record.anon_pages.value_or(0));
+    numa_sums_.anon += pages_.bytes(record.anon_pages.value_or(0));
+    numa_sums_.dirty += pages_.bytes(record.dirty_pages.value_or(0));
   }
 }
 
 void ProcessAudit::on_rollup(const SmapsRecord& rollup) {
-  rollup_ = rollup.values;
+  rollup_record_ = rollup;
+  rollup_record_->header.name = {};
   unknown_fields_ += rollup.unknown_fields;
-  rollup_identity_broken_ = broken_identity(rollup).has_value();
 }
 
 void ProcessAudit::on_sweep_end(const SweepEnd& end) { end_ = end; }
@@ -113,22 +116,23 @@ bool ProcessAudit::totals_suspect() const {
     expected += suspect.uncovered ? suspect.expected : Interval{};
   }
   const auto fits = [](std::uint64_t said, Interval in) { return in.contains(said); };
-  if (rollup_ && rollup_->has(SmapsField::rss)) {
+  if (identity_broken_) return true;
+  if (rollup_record_ && rollup_record_->values.has(SmapsField::rss)) {
     const Interval with_uncompared{expected.low + sums_.uncompared_rss,
                                    expected.high + sums_.uncompared_rss};
-    if (!fits(*rollup_->bytes(SmapsField::rss), with_uncompared)) return true;
+    if (!fits(*rollup_record_->values.bytes(SmapsField::rss), with_uncompared)) return true;
   }
   const Interval counted =
       Interval{expected.low, expected.high + std::max(sums_.uncompared_rss, sums_.pfnmap_size)}
           .widened(counter_slack(), UINT64_MAX);
   for (const auto& status : {end_.status_before, end_.status_after}) {
     if (status && status->vm_rss && !fits(*status->vm_rss, counted)) return true;
-    if (status && broken_identity(*status)) return true;
+    if (status && breaks_identity(*status)) return true;
   }
   const Interval numa{expected.low - std::min(expected.low, special_resident_.low),
                       expected.high + sums_.uncompared_rss};
   if (numa_read_ && !fits(numa_bytes_, numa)) return true;
-  return rollup_identity_broken_ || (end_.asleep && fields_suspect());
+  return fields_suspect();
 }
 
 /// numa_maps counts what smaps counts, page by page the same total, while the target slept: a
@@ -142,33 +146,6 @@ bool ProcessAudit::numa_vouches() const {
 /// Bytes that only the walk could not tell of; the two other witnesses agree on them.
 bool ProcessAudit::is_vouched_for(std::string_view reason) const {
   return (reason == "maybe_pages" || reason == "address_space") && numa_vouches();
-}
-
-/// Relations that only a sleeping process makes meaningful on a single look.
-bool ProcessAudit::fields_suspect() const {
-  for (std::size_t i = 0; rollup_ && i < kSmapsFieldCount; ++i) {
-    const auto field = static_cast<SmapsField>(i);
-    const auto said = rollup_->bytes(field);
-    const auto sum = sums_.get(field);
-    if (!said || !sum || field == SmapsField::size) continue;
-    const std::uint64_t floor_slack = 1024 * sums_.vmas;  // Pss and its like are floored per VMA
-    if (*said < *sum || *said > *sum + floor_slack) return true;
-    const bool exact = field == SmapsField::anonymous || field == SmapsField::rss ||
-                       field == SmapsField::anon_huge_pages;
-    if (exact && *said != *sum) return true;
-  }
-  if (numa_read_ &&
-      sums_.get(SmapsField::anonymous).value_or(numa_anon_bytes_) != numa_anon_bytes_) {
-    return true;
-  }
-  const auto& before = end_.status_before;
-  const auto& after = end_.status_after;
-  if (!before || !after || before->vm_size != after->vm_size || before->vm_rss != after->vm_rss) {
-    return false;
-  }
-  if (before->vm_size && *before->vm_size != sums_.size_bytes) return true;
-  return end_.statm && before->vm_rss &&
-         pages_.bytes(end_.statm->resident_pages) != *before->vm_rss;
 }
 
 /// How far the truth of one bracket's VMAs may lie outside of what its passes saw (docs/method.md

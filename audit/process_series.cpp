@@ -23,7 +23,7 @@ SeriesPlan ProcessAudit::plan_series() {
   const bool totals = totals_suspect();
   if (options_.full_series) {
     plan_ = first ? SeriesPlan{.wanted = true, .whole_mm = true, .full = true} : none;
-  } else if (first && !suspects_.empty() && (!totals || !end_.asleep)) {
+  } else if (first && !suspects_.empty() && !identity_broken_ && (!totals || !end_.asleep)) {
     for (const Suspect& suspect : suspects_) {
       add_watch(suspect.range, suspect.traits, suspect.uncovered);
     }
@@ -40,6 +40,7 @@ SeriesPlan ProcessAudit::plan_series() {
 void ProcessAudit::end_series() {
   conclude_watches();
   conclude_totals();
+  conclude_fields();
   totals_done_ = totals_done_ || plan_.whole_mm;
   if (steps_ >= kFirstSleepStep) {
     const Interval walk = walk_sum();
@@ -49,7 +50,7 @@ void ProcessAudit::end_series() {
   ++series_done_;
   plan_ = {};
   watches_.clear();
-  totals_ = {};
+  totals_ = TotalsWatch{pages_};
   moved_.clear();
   step_sums_ = {};
   unknown_vma_bytes_ = 0;
@@ -144,7 +145,7 @@ void ProcessAudit::on_series_smaps(const SmapsText& text) {
       continue;
     }
     if (watch->range().last == record.header.end && watch->traits().same_kind(traits)) {
-      watch->on_record(record);
+      watch->on_record(record, pages_);
     } else {
       moved_[record.header.start] = {{record.header.start, record.header.end}, traits};
       unknown_vma_bytes_ += record.header.size_bytes();
@@ -156,7 +157,10 @@ void ProcessAudit::on_series_numa(const NumaMapsText& text) {
   for (const NumaMapsRecord& record : text.records) {
     if (VmaWatch* watch = find_watch(record.start)) watch->on_numa(record, pages_);
     if (record.huge) continue;
-    step_numa_anon_ = step_numa_anon_.value_or(0) + pages_.bytes(record.anon_pages.value_or(0));
+    NumaSums sums = step_numa_.value_or(NumaSums{});
+    sums.anon += pages_.bytes(record.anon_pages.value_or(0));
+    sums.dirty += pages_.bytes(record.dirty_pages.value_or(0));
+    step_numa_ = sums;
   }
 }
 
@@ -165,8 +169,8 @@ void ProcessAudit::on_series_rollup(const SmapsRecord& rollup) { totals_.on_roll
 void ProcessAudit::on_series_status(const StatusNumbers& status, const ProcStatm& statm) {
   if (!plan_.whole_mm) return;
   totals_.on_smaps(step_sums_);
-  totals_.on_status(status, statm, pages_);
-  if (step_numa_anon_) totals_.on_numa_anon(*step_numa_anon_);
+  totals_.on_status(status, statm);
+  if (step_numa_) totals_.on_numa(*step_numa_);
 }
 
 /// A VMA that nobody contradicts, but whose pages were too often only possible: while a busy
@@ -198,7 +202,7 @@ void ProcessAudit::settle_geometry() {
   moved_.clear();
   unknown_vma_bytes_ = 0;
   step_sums_ = {};
-  step_numa_anon_.reset();
+  step_numa_.reset();
 }
 
 bool ProcessAudit::watches_alive() {
@@ -227,7 +231,7 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   const bool maybe_asleep = !sleep_asked_ || asleep_;
   const bool watch_alive = watches_alive();
   const bool totals_alive = plan_.whole_mm && totals_.alive(maybe_asleep, counter_slack());
-  if (totals_alive && totals_.disputes_numa_maps()) numa_contested_ = true;
+  if (totals_alive && totals_.numa_contested(counter_slack())) numa_contested_ = true;
   if (totals_alive && totals_.contradicted(maybe_asleep, counter_slack())) {
     longest_suspicion_ = std::max(longest_suspicion_, step);
   }

@@ -53,7 +53,7 @@ std::optional<Interval> VmaWatch::pss(const PageGeometry& pages) const {
   return pss_bytes({walk_.in_all(), walk_.in_any()}, *mappings_, false, pages);
 }
 
-void VmaWatch::on_record(const SmapsRecord& record) {
+void VmaWatch::on_record(const SmapsRecord& record, const PageGeometry& pages) {
   if (record.header.start != range_.first || record.header.end != range_.last) return;
   const auto rss = record.values.bytes(SmapsField::rss);
   if (!rss) return;
@@ -62,9 +62,12 @@ void VmaWatch::on_record(const SmapsRecord& record) {
   for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
     if (const auto value = record.values.bytes(static_cast<SmapsField>(i))) fields_[i].add(*value);
   }
-  if (auto broken = broken_identity(record)) {
-    identity_ = broken;
-    ++identity_breaks_;
+  const std::uint32_t broken = broken_identities(record, pages);
+  always_broken_ &= broken;
+  ever_broken_ |= broken;
+  broken_record_.reset();
+  if (always_broken_ != 0) {
+    broken_record_ = std::make_unique<KeptRecord>(keep(record, Interface::smaps));
   }
   if (name_.empty()) name_ = std::string{record.header.name};
 }
@@ -77,7 +80,10 @@ void VmaWatch::on_numa(const NumaMapsRecord& record, const PageGeometry& pages) 
   if (record.huge || traits_.special || traits_.mixedmap || (traits_.has_file && only_anonymous)) {
     numa_comparable_ = false;
   }
-  if (numa_comparable_) numa_.add(pages.bytes(record.total_pages));
+  if (!numa_comparable_) return;
+  numa_.add(pages.bytes(record.total_pages));
+  numa_anon_.add(pages.bytes(record.anon_pages.value_or(0)));
+  numa_dirty_.add(pages.bytes(record.dirty_pages.value_or(0)));
 }
 
 bool VmaWatch::end_step() {
@@ -98,7 +104,7 @@ void VmaWatch::restart(Range bytes, const VmaTraits& traits) {
 Contradictions VmaWatch::contradictions(const PageGeometry& pages) const {
   Contradictions found;
   if (steps_ == 0) return found;
-  found.identity = identity_breaks_ == steps_;
+  found.identity = broken_record_ != nullptr;
   const Interval walk = walk_.bytes(pages);
   found.smaps_walk = compare(smaps_rss_, walk);
   if (plain_.seen()) {
@@ -119,6 +125,49 @@ Contradictions VmaWatch::contradictions(const PageGeometry& pages) const {
   if (smaps_rss_.largest < numa_.smallest) found.smaps_numa = Contradiction::deficit;
   if (smaps_rss_.smallest > numa_.largest + entries) found.smaps_numa = Contradiction::excess;
   return found;
+}
+
+/// Entries without a page (migration, device, poison) are in smaps and not in numa_maps.
+std::vector<Relation> VmaWatch::field_relations(bool asleep, const PageGeometry& pages) const {
+  std::vector<Relation> relations;
+  if (broken_record_) {
+    relations = relations_of(*broken_record_, always_broken_, ever_broken_, steps_, pages);
+  }
+  const auto said = [](Interface interface, std::string_view field, const Extremes& extremes,
+                       std::int64_t factor) {
+    return Term{.claim = {interface, field},
+                .factor = factor,
+                .said = {extremes.smallest, extremes.largest}};
+  };
+  const auto entries = static_cast<std::int64_t>(walk_.bytes(pages).width());
+  const auto add = [&](std::string_view check, std::string_view text, std::vector<Term> terms) {
+    relations.push_back({.check = check,
+                         .text = text,
+                         .terms = std::move(terms),
+                         .low = -entries,
+                         .high = 0,
+                         .reads = numa_.reads});
+  };
+  const bool numa_speaks = asleep && numa_comparable_;
+  if (numa_speaks && numa_.reads >= kSeriesSteps && field(SmapsField::anonymous).seen()) {
+    add("I6.anon", "anon= is Anonymous",
+        {said(Interface::numa_maps, "anon", numa_anon_, 1),
+         said(Interface::smaps, "Anonymous", field(SmapsField::anonymous), -1)});
+  }
+  if (numa_speaks && numa_.reads >= kSeriesSteps && field(SmapsField::shared_dirty).seen() &&
+      field(SmapsField::private_dirty).seen()) {
+    add("I6.dirty", "dirty= is Shared_Dirty + Private_Dirty",
+        {said(Interface::numa_maps, "dirty", numa_dirty_, 1),
+         said(Interface::smaps, "Shared_Dirty", field(SmapsField::shared_dirty), -1),
+         said(Interface::smaps, "Private_Dirty", field(SmapsField::private_dirty), -1)});
+  }
+  const bool all_hold = std::all_of(relations.begin(), relations.end(),
+                                    [](const Relation& relation) { return relation.holds(); });
+  if (all_hold) return {};
+  for (Relation& relation : relations) {
+    relation.vma = FindingVma{range_.first, range_.last, name_, 0};
+  }
+  return relations;
 }
 
 }  // namespace smaps_audit

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -73,7 +74,7 @@ class VmaWatch {
   void on_pass(const PagePass& pass, const PagePass* plain, const PageGeometry& pages);
   /// How often the pages are mapped, behind a pass.
   void on_mappings(const PagePass& counted, const PageGeometry& pages);
-  void on_record(const SmapsRecord& record);
+  void on_record(const SmapsRecord& record, const PageGeometry& pages);
   void on_numa(const NumaMapsRecord& record, const PageGeometry& pages);
   /// The end of one step: false if the VMA was not there with the same bounds in this read.
   bool end_step();
@@ -84,6 +85,9 @@ class VmaWatch {
   [[nodiscard]] std::optional<Interval> pss(const PageGeometry& pages) const;
 
   [[nodiscard]] Contradictions contradictions(const PageGeometry& pages) const;
+  /// The relations of its other fields, if one of them is broken: its record's own (I2), and those
+  /// with numa_maps while the process sleeps (I6).
+  [[nodiscard]] std::vector<Relation> field_relations(bool asleep, const PageGeometry& pages) const;
 
   [[nodiscard]] Range range() const { return range_; }
   [[nodiscard]] const VmaTraits& traits() const { return traits_; }
@@ -99,7 +103,6 @@ class VmaWatch {
     return fields_[static_cast<std::size_t>(field)];
   }
   [[nodiscard]] const Extremes& numa() const { return numa_; }
-  [[nodiscard]] const std::optional<BrokenIdentity>& identity() const { return identity_; }
   [[nodiscard]] unsigned steps() const { return steps_; }
   [[nodiscard]] unsigned restarts() const { return restarts_; }
   [[nodiscard]] bool present() const { return present_; }
@@ -116,8 +119,11 @@ class VmaWatch {
   Extremes smaps_rss_;
   std::array<Extremes, kSmapsFieldCount> fields_{};
   Extremes numa_;
-  std::optional<BrokenIdentity> identity_;
-  unsigned identity_breaks_ = 0;
+  Extremes numa_anon_;
+  Extremes numa_dirty_;
+  std::unique_ptr<KeptRecord> broken_record_;  ///< the last, if all of them broke an identity
+  std::uint32_t always_broken_ = UINT32_MAX;
+  std::uint32_t ever_broken_ = 0;
   unsigned steps_ = 0;
   unsigned restarts_ = 0;
   bool seen_ = false;

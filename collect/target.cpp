@@ -167,7 +167,9 @@ Result<StatusNumbers> Target::status(KernelView& view) const {
   if (!text) return text.error();
   const Result<ProcStatus> status = parse_proc_status(*text);
   if (!status) return in_file(status.error(), status_);
-  return StatusNumbers{.vm_size = status->vm_size,
+  return StatusNumbers{.vm_peak = status->vm_peak,
+                       .vm_size = status->vm_size,
+                       .vm_hwm = status->vm_hwm,
                        .vm_rss = status->vm_rss,
                        .rss_anon = status->rss_anon,
                        .rss_file = status->rss_file,

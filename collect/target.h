@@ -17,7 +17,9 @@ namespace smaps_audit {
 
 /// The numbers of one read of status, without views into its text. Bytes.
 struct StatusNumbers {
+  std::optional<std::uint64_t> vm_peak;
   std::optional<std::uint64_t> vm_size;
+  std::optional<std::uint64_t> vm_hwm;
   std::optional<std::uint64_t> vm_rss;
   std::optional<std::uint64_t> rss_anon;
   std::optional<std::uint64_t> rss_file;

@@ -39,7 +39,7 @@ constexpr std::array kFields = {
     Field{"NSpgid"},
     Field{"NSsid"},
     Field{"Kthread"},
-    Field{"VmPeak"},
+    Field{"VmPeak", Kind::kib, &ProcStatus::vm_peak},
     Field{"VmSize", Kind::kib, &ProcStatus::vm_size},
     Field{"VmLck"},
     Field{"VmPin"},

@@ -18,6 +18,7 @@ struct ProcStatus {
   std::optional<std::uint64_t> pid;
   std::optional<std::uint64_t> real_uid;
   std::optional<std::uint64_t> threads;
+  std::optional<std::uint64_t> vm_peak;
   std::optional<std::uint64_t> vm_size;
   std::optional<std::uint64_t> vm_hwm;
   std::optional<std::uint64_t> vm_rss;

@@ -58,6 +58,8 @@ class SmapsValues {
   [[nodiscard]] bool has(SmapsField field) const {
     return (present_ >> static_cast<unsigned>(field) & 1u) != 0;
   }
+  /// One bit per SmapsField.
+  [[nodiscard]] std::uint32_t present() const { return present_; }
   void set(SmapsField field, std::uint64_t bytes) {
     bytes_[static_cast<std::size_t>(field)] = bytes;
     present_ |= 1u << static_cast<unsigned>(field);

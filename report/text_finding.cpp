@@ -97,7 +97,9 @@ std::string claim_text(const ProcessReport& process, const Finding& finding) {
     expected = process.truth->rss;
   }
   std::string who{name_of(finding.interface)};
-  if (finding.against) who += "/" + std::string{name_of(*finding.against)};
+  if (finding.against && finding.against != finding.interface) {
+    who += "/" + std::string{name_of(*finding.against)};
+  }
   return who + " says " + field_text(finding) + " " + bytes_text(reported) + ", true " +
          interval_text(expected);
 }
@@ -110,6 +112,11 @@ std::string error_text(const Finding& finding) {
 namespace {
 
 std::string disputed_text(const Finding& finding) {
+  if (finding.against == finding.interface) {
+    return std::string{name_of(finding.interface)} + " contradicts itself by " +
+           bytes_text(finding.error_bytes) + ": " + field_text(finding) + " does not hold (check " +
+           printable(finding.check) + "), and nothing decides which number is wrong";
+  }
   return std::string{name_of(finding.interface)} + " and " +
          std::string{name_of(*finding.against)} + " contradict each other by " +
          bytes_text(finding.error_bytes) + ", and nothing decides between them";

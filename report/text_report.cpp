@@ -51,7 +51,9 @@ std::string accused(const std::vector<const Finding*>& findings) {
   std::vector<std::string> names;
   for (const Finding* finding : findings) {
     std::string name{name_of(finding->interface)};
-    if (finding->against) name += "/" + std::string{name_of(*finding->against)};
+    if (finding->against && finding->against != finding->interface) {
+      name += "/" + std::string{name_of(*finding->against)};
+    }
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   std::string text;

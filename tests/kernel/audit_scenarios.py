@@ -2,7 +2,7 @@
 """What audit_test.py runs beside a kernel: one shell script, the same in a guest and on this machine.
 
 `run NAME CMD…` keeps stdout as NAME.out, stderr as NAME.err, and a line "NAME exit-code seconds" in `exits`.
-What a target is, it declares itself (NAME.truth); status, numa_maps and smaps are also read by cat(1), so that the
+What a target is, it declares itself (NAME.truth); its files are also read by cat(1), so that the
 auditor's numbers have something to be compared with that the auditor never touched.
 """
 
@@ -54,7 +54,7 @@ begin() { # NAME MODE [options]: false where the kernel could not be brought int
   echo "$WORKLOAD_JSON" > "$RESULTS/$_target.truth"
   [ -n "$WORKLOAD_PID" ]
 }
-witness() { for _file in status numa_maps smaps; do cat "/proc/$WORKLOAD_PID/$_file" > "$RESULTS/$1.$_file"; done; }
+witness() { for _file in status statm numa_maps smaps smaps_rollup; do cat "/proc/$WORKLOAD_PID/$_file" > "$RESULTS/$1.$_file"; done; }
 """
 QUIET = r"""
 quiet() {

@@ -9,7 +9,6 @@
 
 #include "collect/capture_file.h"
 #include "parsers/pagemap.h"
-#include "tests/support/text_edit.h"
 
 namespace smaps_audit {
 namespace {
@@ -38,6 +37,7 @@ class Editor {
   struct Opened {
     std::string path;
     std::optional<std::uint64_t> current_vma = {};
+    std::uint64_t grown = 0;  ///< bytes since offset 0, modulo 2^64: the next pread starts later
   };
 
   Result<Ok> edit_text(CaptureEvent& event, Opened& opened);
@@ -63,6 +63,10 @@ Result<Ok> Editor::apply(CaptureEvent& event) {
     case KernelOperation::pread:
       if (!names_file(opened_[event.call.handle].path, edit_.file)) return Ok{};
       if (edit_.file == "pagemap") return edit_words(event);
+      if (event.call.offset == 0) opened_[event.call.handle].grown = 0;
+      if (event.call.operation == KernelOperation::pread && event.call.offset != 0) {
+        event.call.offset += opened_[event.call.handle].grown;
+      }
       return edit_text(event, opened_[event.call.handle]);
     case KernelOperation::pagemap_scan: return scan ? edit_regions(event) : Result<Ok>{Ok{}};
     default: return Ok{};
@@ -74,10 +78,11 @@ Result<Ok> Editor::edit_text(CaptureEvent& event, Opened& opened) {
   const std::string_view text{reinterpret_cast<const char*>(data.data()), data.size()};
   const auto edited = [&]() -> Result<EditedText> {
     if (edit_.file == "numa_maps") {
-      return edit_numa_maps(text, *edit_.vma_start, edit_.node, edit_.add_pages);
+      return edit_numa_maps(text, *edit_.vma_start, edit_.field, edit_.change);
     }
-    if (!edit_.vma_start) return edit_fields(text, edit_.field, edit_.add_kb);
-    return edit_smaps(text, *edit_.vma_start, edit_.field, edit_.add_kb, opened.current_vma);
+    if (edit_.file == "statm") return edit_statm(text, edit_.field, edit_.change);
+    if (!edit_.vma_start) return edit_fields(text, edit_.field, edit_.change);
+    return edit_smaps(text, *edit_.vma_start, edit_.field, edit_.change, opened.current_vma);
   }();
   if (!edited) return edited.error();
   if (edited->edits == 0) return Ok{};
@@ -85,6 +90,7 @@ Result<Ok> Editor::edit_text(CaptureEvent& event, Opened& opened) {
     return usage("the changed text does not fit into the " + std::to_string(event.call.size) +
                  " bytes that were asked for");
   }
+  opened.grown += edited->text.size() - data.size();
   const auto bytes = std::as_bytes(std::span{edited->text});
   data.assign(bytes.begin(), bytes.end());
   edits_ += edited->edits;
@@ -142,7 +148,8 @@ Result<Ok> check(const CaptureEdit& edit) {
   if (pages && !edit.page_address) return usage(edit.file + " needs the address of a page");
   if (edit.file == "numa_maps" && !edit.vma_start) return usage("numa_maps needs a VMA");
   if (edit.file == "smaps" && !edit.vma_start) return usage("smaps needs a VMA");
-  if (!pages && edit.file != "numa_maps" && edit.field.empty()) return usage("no field named");
+  if (!pages && edit.field.empty()) return usage("no field named");
+  if (edit.change.divided_by == 0) return usage("nothing is divided by 0");
   return Ok{};
 }
 

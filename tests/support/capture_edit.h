@@ -6,19 +6,18 @@
 #include <string>
 
 #include "base/result.h"
+#include "tests/support/text_edit.h"
 
 namespace smaps_audit {
 
 /// A lie to put into a capture: one number, in every read of one file of the target.
 struct CaptureEdit {
-  /// smaps, smaps_rollup, status (and whatever else has "FIELD: n kB"), numa_maps, pagemap,
+  /// smaps, smaps_rollup, status (and whatever else has "FIELD: n kB"), statm, numa_maps, pagemap,
   /// pagemap_scan
   std::string file;
-  std::optional<std::uint64_t> vma_start = {};  ///< smaps, numa_maps
-  std::string field = {};                       ///< "Rss"
-  std::int64_t add_kb = 0;
-  std::uint64_t node = 0;
-  std::int64_t add_pages = 0;
+  std::optional<std::uint64_t> vma_start = {};     ///< smaps, numa_maps
+  std::string field = {};                          ///< "Rss", "resident"; of numa_maps "N0", "anon"
+  Change change = {};                              ///< kB, or pages where the file counts those
   std::optional<std::uint64_t> page_address = {};  ///< pagemap, pagemap_scan
   bool present = false;                            ///< what that page is made
 };

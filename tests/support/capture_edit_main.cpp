@@ -16,11 +16,13 @@ using smaps_audit::parse_unsigned;
 
 constexpr std::string_view kUsage =
     "usage: capture-edit IN OUT --file FILE …\n"
-    "  --file smaps --vma START_HEX --field Rss --add-kb N\n"
-    "  --file smaps_rollup|status --field Rss --add-kb N\n"
-    "  --file numa_maps --vma START_HEX --node N --add-pages N\n"
+    "  --file smaps --vma START_HEX --field Rss CHANGE\n"
+    "  --file smaps_rollup|status --field Rss CHANGE\n"
+    "  --file statm --field size|resident|shared CHANGE\n"
+    "  --file numa_maps --vma START_HEX --field N0|anon|… CHANGE\n"
     "  --file pagemap|pagemap_scan --page ADDRESS_HEX --clear-present|--set-present\n"
-    "Puts that change into every read of the file in the capture IN; N may be negative.\n";
+    "CHANGE: --add N (kB, pages of statm and numa_maps; N may be negative), --times N, --divide N\n"
+    "Puts that change into every read of the file in the capture IN.\n";
 
 /// `field` = value, or false if there is none.
 template <class Field, class Value>
@@ -34,9 +36,9 @@ bool set_option(CaptureEdit& edit, std::string_view name, const std::string& val
   if (name == "--field") return !(edit.field = value).empty();
   if (name == "--vma") return set(edit.vma_start, parse_unsigned(value, 16));
   if (name == "--page") return set(edit.page_address, parse_unsigned(value, 16));
-  if (name == "--node") return set(edit.node, parse_unsigned(value));
-  if (name == "--add-kb") return set(edit.add_kb, parse_signed(value));
-  if (name == "--add-pages") return set(edit.add_pages, parse_signed(value));
+  if (name == "--add") return set(edit.change.add, parse_signed(value));
+  if (name == "--times") return set(edit.change.times, parse_unsigned(value));
+  if (name == "--divide") return set(edit.change.divided_by, parse_unsigned(value));
   return false;
 }
 

@@ -44,7 +44,8 @@ SmapsRecord rollup_of(std::uint64_t rss) {
   return record;
 }
 
-PagePass pass_of(std::vector<Range> covered, std::vector<PageRun> runs, bool by_scan) {
+PagePass pass_of(const std::vector<Range>& covered, const std::vector<PageRun>& runs,
+                 bool by_scan) {
   PagePass pass;
   pass.by_scan = by_scan;
   for (const Range& range : covered) pass.covered.append(range);
@@ -107,7 +108,7 @@ NumaMapsText SampleProcess::numa() const {
     NumaMapsRecord record;
     record.start = vma.range.first;
     record.policy = "default";
-    record.anon_pages = record.total_pages = *vma.numa_pages;
+    record.anon_pages = record.dirty_pages = record.total_pages = *vma.numa_pages;
     record.nodes = 1;
     text.records.push_back(record);
   }

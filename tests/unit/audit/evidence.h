@@ -26,7 +26,8 @@ SmapsRecord record_of(Range bytes, std::uint64_t rss, std::string_view name = ""
 SmapsRecord rollup_of(std::uint64_t rss);
 
 /// A pass that covers `covered` (bytes) and found these runs (page numbers).
-PagePass pass_of(std::vector<Range> covered, std::vector<PageRun> runs, bool by_scan = false);
+PagePass pass_of(const std::vector<Range>& covered, const std::vector<PageRun>& runs,
+                 bool by_scan = false);
 
 /// The pages [first, last) of a range of bytes, counted from its start.
 PageRun pages_in(Range bytes, std::uint64_t first, std::uint64_t last, std::uint8_t state = kOwned);

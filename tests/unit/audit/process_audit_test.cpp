@@ -315,9 +315,52 @@ TEST(ProcessAudit, ABrokenIdentityIsNamedByItsField) {
     record.values.set(SmapsField::private_dirty, 4 * kHuge - kPage);
   };
   const Finding finding = only_finding(process.audit());
-  EXPECT_EQ(finding.check, "I2");
+  EXPECT_EQ(finding.check, "I2.rss_parts");
   EXPECT_EQ(finding.basis, Basis::same_record);
   EXPECT_EQ(finding.error_bytes, kPage);
+}
+
+TEST(ProcessAudit, ALyingPartOfRssIsBlamedAndNotRss) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 4 * kHuge), resident_vma(kLow + 8 * kHuge, 4 * kHuge)};
+  process.asleep = process.has_rollup = process.has_numa = true;
+  process.vmas[1].edit = [](SmapsRecord& record) {
+    record.values.set(SmapsField::private_dirty, 4 * kHuge - 2 * kPage);
+  };
+  const Finding finding = only_finding(process.audit());
+  EXPECT_EQ(finding.interface, Interface::smaps);
+  EXPECT_EQ(finding.field, "Private_Dirty");
+  EXPECT_FALSE(finding.against);
+  EXPECT_EQ(finding.direction, Direction::deficit);
+  EXPECT_EQ(finding.error_bytes, 2 * kPage);
+  EXPECT_TRUE(finding.exact);
+  ASSERT_EQ(finding.vmas.size(), 1u);
+  EXPECT_EQ(finding.vmas[0].start, kLow + 8 * kHuge);
+}
+
+TEST(ProcessAudit, ABrokenRecordKeepsItsBasisUnderFreeze) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 4 * kHuge)};
+  process.asleep = process.has_rollup = true;
+  process.options.frozen = true;
+  process.vmas[0].edit = [](SmapsRecord& record) { record.values.set(SmapsField::locked, kPage); };
+  const Finding finding = only_finding(process.audit());
+  EXPECT_EQ(finding.check, "I2.locked");
+  EXPECT_EQ(finding.field, "Locked");
+  EXPECT_EQ(finding.basis, Basis::same_record);
+}
+
+TEST(ProcessAudit, ARunningProcessThatBreaksAnIdentityGetsOneSeriesOverAll) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 4 * kHuge)};
+  process.has_rollup = true;
+  process.vmas[0].edit = [](SmapsRecord& record) {
+    record.values.set(SmapsField::pss, 4 * kHuge - kPage);
+  };
+  const Finding finding = only_finding(process.audit());
+  EXPECT_EQ(finding.field, "Pss");
+  EXPECT_FALSE(finding.against);
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{24});
 }
 
 TEST(ProcessAudit, AnUncoveredVmaIsResolvedByTheSeries) {

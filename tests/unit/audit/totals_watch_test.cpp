@@ -17,8 +17,6 @@ struct Step {
   std::uint64_t smaps = kRss;
   std::optional<std::uint64_t> rollup = kRss;
   std::uint64_t vm_rss = kRss;
-  std::optional<std::uint64_t> statm = {};
-  std::optional<std::uint64_t> vm_size = {};
 };
 
 void feed(TotalsWatch& watch, const Step& step) {
@@ -32,14 +30,16 @@ void feed(TotalsWatch& watch, const Step& step) {
   status.rss_anon = step.vm_rss;
   status.rss_file = 0;
   status.rss_shmem = 0;
-  status.vm_size = step.vm_size.value_or(kVma.length());
-  watch.on_status(status, {.resident_pages = step.statm.value_or(step.vm_rss) / kPage}, kPages);
+  status.vm_size = kVma.length();
+  watch.on_status(status, {.size_pages = *status.vm_size / kPage,
+                           .resident_pages = step.vm_rss / kPage,
+                           .shared_pages = 0});
   watch.on_walk({kRss, kRss});
 }
 
 std::vector<Finding> after(const std::vector<Step>& steps, bool asleep = false,
                            std::uint64_t counter_slack = 0) {
-  TotalsWatch watch;
+  TotalsWatch watch{kPages};
   for (const Step& step : steps) feed(watch, step);
   EXPECT_EQ(watch.alive(asleep, counter_slack),
             !watch.findings(asleep, {}, false, std::nullopt, counter_slack).empty());
@@ -60,39 +60,13 @@ TEST(CounterSlack, IsTheWiderOfTheTwoBounds) {
   EXPECT_EQ(rss_counter_slack(capabilities, 1, kPages), 3 * 256 * 511 * kPage);
 }
 
-TEST(SmapsSums, LeaveTheGateOutOfTheSize) {
-  SmapsSums sums;
-  const SmapsRecord gate = record_of({0xffffffffff600000, 0xffffffffff601000}, 0, "[vsyscall]");
-  sums.add(gate, traits_of(gate));
-  EXPECT_EQ(sums.size_bytes, 0u);
-  EXPECT_EQ(sums.pfnmap_size, 0u);
-  EXPECT_EQ(sums.vmas, 1u);
-}
-
-TEST(SmapsSums, KeepApartWhatPagemapNeverShows) {
-  SmapsSums sums;
-  SmapsRecord device = record_of({kHuge, kHuge + 16 * kPage}, 4 * kPage, "/dev/x");
-  device.flags.known = static_cast<std::uint32_t>(VmFlag::pfnmap);
-  sums.add(device, traits_of(device));
-  EXPECT_EQ(sums.uncompared_rss, 4 * kPage);
-  EXPECT_EQ(sums.pfnmap_size, 16 * kPage);
-}
-
-TEST(SmapsSums, AnAbsentFieldStaysAbsent) {
-  SmapsSums sums;
-  const SmapsRecord record = record_of(kVma, kRss);
-  sums.add(record, traits_of(record));
-  EXPECT_EQ(sums.get(SmapsField::rss), kRss);
-  EXPECT_EQ(sums.get(SmapsField::ksm), std::nullopt);
-}
-
 TEST(TotalsWatch, IsSilentWhereAllAgree) {
   EXPECT_TRUE(after({Step{}, Step{}, Step{}}).empty());
   EXPECT_TRUE(after({Step{}, Step{}, Step{}}, true).empty());
 }
 
 TEST(TotalsWatch, IsSilentBeforeTheFirstRead) {
-  const TotalsWatch watch;
+  const TotalsWatch watch{kPages};
   EXPECT_FALSE(watch.alive(true, 0));
 }
 
@@ -132,7 +106,7 @@ TEST(TotalsWatch, FindsARollupThatIsRightNowAndThen) {
 }
 
 TEST(TotalsWatch, OneRightRollupTakesTwiceTheReads) {
-  TotalsWatch watch;
+  TotalsWatch watch{kPages};
   for (int i = 0; i < 47; ++i) {
     feed(watch, {.rollup = i == 5 ? kRss : kRss - kHuge});
     EXPECT_EQ(watch.wants_more_rollups(), i >= 5);
@@ -153,7 +127,7 @@ TEST(TotalsWatch, LetsARollupGoThatIsRightTooOften) {
 }
 
 TEST(TotalsWatch, WaitsForARollupThatBeginsWithARightRead) {
-  TotalsWatch watch;
+  TotalsWatch watch{kPages};
   feed(watch, {});
   feed(watch, {});
   EXPECT_TRUE(watch.alive(false, 0));
@@ -170,7 +144,7 @@ TEST(TotalsWatch, ARollupInExcessIsAnExcess) {
 }
 
 TEST(TotalsWatch, ARollupThatRepeatsSmapsCarriesItsDefect) {
-  TotalsWatch watch;
+  TotalsWatch watch{kPages};
   for (int i = 0; i < 24; ++i) {
     feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - kHuge});
   }
@@ -190,7 +164,7 @@ TEST(TotalsWatch, ARollupThatRepeatsSmapsCarriesItsDefect) {
 }
 
 TEST(TotalsWatch, WhatTheRollupMissesBesideSmapsIsAFindingOfItsOwn) {
-  TotalsWatch watch;
+  TotalsWatch watch{kPages};
   for (std::uint64_t i = 0; i < 24; ++i) {
     feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - 2 * kHuge - i * kPage});
   }
@@ -205,52 +179,34 @@ TEST(TotalsWatch, WhatTheRollupMissesBesideSmapsIsAFindingOfItsOwn) {
   EXPECT_EQ(found[1].error_bytes, kHuge + 23 * kPage);
 }
 
-TEST(TotalsWatch, ARollupThatBreaksItsOwnIdentityIsNamed) {
-  TotalsWatch watch;
+TEST(TotalsWatch, LivesOnAFieldThatTheRollupHasOtherwise) {
+  TotalsWatch watch{kPages};
   for (int i = 0; i < 3; ++i) {
     feed(watch, {.rollup = std::nullopt});
     SmapsRecord rollup = rollup_of(kRss);
-    rollup.values.set(SmapsField::private_dirty, kRss - kPage);
+    rollup.values.set(SmapsField::referenced, kRss - kPage);
     watch.on_rollup(rollup);
+    EXPECT_TRUE(watch.alive(true, 0));
   }
-  const auto found = watch.findings(true, {}, true, std::nullopt, 0);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].check, "I2");
-  EXPECT_EQ(found[0].interface, Interface::smaps_rollup);
-  EXPECT_EQ(found[0].basis, Basis::same_record);
+  EXPECT_TRUE(watch.findings(true, {}, true, std::nullopt, 0).empty());
 }
 
-TEST(TotalsWatch, AnotherFieldOfTheRollupIsAPairUnlessACounterDecides) {
-  const auto with = [](SmapsField field, std::uint64_t value) {
-    TotalsWatch watch;
-    for (int i = 0; i < 24; ++i) {
-      feed(watch, {.rollup = std::nullopt});
-      SmapsRecord rollup = rollup_of(kRss);
-      rollup.values.set(field, value);
-      watch.on_rollup(rollup);
-      EXPECT_TRUE(watch.alive(true, 0));
-    }
-    return watch.findings(true, {}, true, std::nullopt, 0);
-  };
-  const auto referenced = with(SmapsField::referenced, kRss - kPage);
-  ASSERT_EQ(referenced.size(), 1u);
-  EXPECT_EQ(referenced[0].field, "Referenced");
-  EXPECT_EQ(referenced[0].against, Interface::smaps);
-  const auto anonymous = with(SmapsField::anonymous, kRss - kPage);
-  ASSERT_EQ(anonymous.size(), 1u);
-  EXPECT_EQ(anonymous[0].field, "Anonymous");
-  EXPECT_FALSE(anonymous[0].against);  // RssAnon sides with smaps
+TEST(TotalsWatch, AsksNoFieldsWherePagesAreMissing) {
+  TotalsWatch watch{kPages};
+  for (int i = 0; i < 3; ++i) feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - kHuge});
+  watch.on_numa({.anon = kRss, .dirty = kRss});
+  EXPECT_FALSE(watch.numa_contested(0));
 }
 
-TEST(TotalsWatch, FlooredFieldsOfARollupMayExceedTheSumByAKilobyteAVma) {
-  TotalsWatch watch;
-  for (int i = 0; i < 3; ++i) {
-    feed(watch, {.smaps = kRss, .rollup = std::nullopt});
-    SmapsRecord rollup = rollup_of(kRss);
-    rollup.values.set(SmapsField::swap_pss, 1024);
-    watch.on_rollup(rollup);
-  }
-  EXPECT_FALSE(watch.alive(true, 0));
+TEST(TotalsWatch, WantsNumaMapsWhileItsFieldsAreDisputed) {
+  TotalsWatch watch{kPages};
+  feed(watch, {});
+  watch.on_numa({.anon = kRss, .dirty = kRss});
+  EXPECT_FALSE(watch.numa_contested(0));
+  TotalsWatch other{kPages};
+  feed(other, {});
+  other.on_numa({.anon = kRss - kPage, .dirty = kRss});
+  EXPECT_TRUE(other.numa_contested(0));
 }
 
 TEST(TotalsWatch, VmRssOutsideOfWhatTheWalkSawIsFound) {
@@ -267,30 +223,6 @@ TEST(TotalsWatch, VmRssInsideTheCountersErrorIsNot) {
   EXPECT_TRUE(after({24, Step{.vm_rss = kRss + kHuge}}, false, kHuge).empty());
   EXPECT_TRUE(after({24, Step{.vm_rss = kRss - kHuge}}, false, kHuge).empty());
   EXPECT_FALSE(after({24, Step{.vm_rss = kRss - kHuge - kPage}}, false, kHuge).empty());
-}
-
-TEST(TotalsWatch, StatmIsComparedWithStatusOnlyOfASleeper) {
-  const std::vector<Step> steps{3, Step{.statm = kRss - kPage}};
-  EXPECT_TRUE(after(steps, false).empty());
-  const auto found = after(steps, true);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].interface, Interface::statm);
-  EXPECT_FALSE(found[0].against);
-}
-
-TEST(TotalsWatch, StatmAgainstStatusIsAPairWhereCountersMayErr) {
-  const auto found = after({3, Step{.statm = kRss - kPage}}, true, kHuge);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].against, Interface::status);
-}
-
-TEST(TotalsWatch, VmSizeIsComparedOnlyOfASleeperAndAsAPair) {
-  const std::vector<Step> steps{3, Step{.vm_size = kVma.length() + kPage}};
-  EXPECT_TRUE(after(steps, false).empty());
-  const auto found = after(steps, true);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].check, "I8");
-  EXPECT_EQ(found[0].against, Interface::smaps);
 }
 
 }  // namespace

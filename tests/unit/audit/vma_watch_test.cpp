@@ -28,7 +28,7 @@ VmaWatch watched(std::uint64_t walk_pages, std::uint64_t smaps_pages, unsigned s
   VmaWatch watch{kVma, kAnonymous, false};
   watch.on_pass(first_pages(walk_pages), nullptr, kPages);
   for (unsigned step = 0; step < steps; ++step) {
-    watch.on_record(record_of(kVma, smaps_pages * kPage));
+    watch.on_record(record_of(kVma, smaps_pages * kPage), kPages);
     watch.on_pass(first_pages(walk_pages), nullptr, kPages);
     EXPECT_TRUE(watch.end_step());
   }
@@ -48,7 +48,7 @@ TEST(PageEvidence, KeepsWhatIsInAllAndWhatIsInAnyPass) {
 TEST(VmaWatch, SaysNothingBeforeItsFirstStep) {
   VmaWatch watch{kVma, kAnonymous, false};
   watch.on_pass(first_pages(10), nullptr, kPages);
-  watch.on_record(record_of(kVma, 0));
+  watch.on_record(record_of(kVma, 0), kPages);
   EXPECT_FALSE(watch.contradictions(kPages).any());
 }
 
@@ -63,7 +63,7 @@ TEST(VmaWatch, SeesADeficitAndAnExcess) {
 
 TEST(VmaWatch, OneReadThatFitsEndsTheContradiction) {
   VmaWatch watch = watched(10, 9, 3);
-  watch.on_record(record_of(kVma, 10 * kPage));
+  watch.on_record(record_of(kVma, 10 * kPage), kPages);
   EXPECT_TRUE(watch.end_step());
   EXPECT_FALSE(watch.contradictions(kPages).any());
 }
@@ -89,7 +89,7 @@ TEST(VmaWatch, IsAbsentInAStepWithoutItsRecord) {
 
 TEST(VmaWatch, IsAbsentInAStepWithOtherBounds) {
   VmaWatch watch = watched(10, 9, 3);
-  watch.on_record(record_of({kVma.first, kVma.last + kPage}, 9 * kPage));
+  watch.on_record(record_of({kVma.first, kVma.last + kPage}, 9 * kPage), kPages);
   EXPECT_FALSE(watch.end_step());
 }
 
@@ -107,8 +107,8 @@ TEST(VmaWatch, ForgetsEverythingWhenItStartsAgain) {
 TEST(VmaWatch, TwoReadsInOneStepBothCount) {
   // A VMA that grows while smaps is read is told twice.
   VmaWatch watch = watched(10, 9, 3);
-  watch.on_record(record_of(kVma, 9 * kPage));
-  watch.on_record(record_of(kVma, 10 * kPage));
+  watch.on_record(record_of(kVma, 9 * kPage), kPages);
+  watch.on_record(record_of(kVma, 10 * kPage), kPages);
   EXPECT_TRUE(watch.end_step());
   EXPECT_FALSE(watch.contradictions(kPages).any());
   EXPECT_EQ(watch.steps(), 4u);
@@ -120,12 +120,12 @@ TEST(VmaWatch, ABrokenIdentityMustBeThereInEveryRead) {
   broken.values.set(SmapsField::pss, 11 * kPage);
   watch.on_pass(first_pages(10), nullptr, kPages);
   for (int step = 0; step < 2; ++step) {
-    watch.on_record(broken);
+    watch.on_record(broken, kPages);
     watch.on_pass(first_pages(10), nullptr, kPages);
     watch.end_step();
   }
   EXPECT_TRUE(watch.contradictions(kPages).identity);
-  watch.on_record(record_of(kVma, 10 * kPage));
+  watch.on_record(record_of(kVma, 10 * kPage), kPages);
   watch.end_step();
   EXPECT_FALSE(watch.contradictions(kPages).any());
 }
@@ -158,7 +158,7 @@ TEST(VmaWatch, PagesThatMayMigrateExplainANumaMapsThatIsShort) {
   const PagePass pass =
       pass_of({kVma}, {pages_in(kVma, 0, 8), pages_in(kVma, 8, 10, page_state::kSwapped)});
   watch.on_pass(pass, nullptr, kPages);
-  watch.on_record(record_of(kVma, 10 * kPage));
+  watch.on_record(record_of(kVma, 10 * kPage), kPages);
   watch.on_numa(numa_of(8), kPages);
   watch.on_pass(pass, nullptr, kPages);
   watch.end_step();
@@ -169,7 +169,7 @@ TEST(VmaWatch, HugetlbVdsoAndDaxLinesOfNumaMapsAreNoWitness) {
   const auto with = [](const VmaTraits& traits, const NumaMapsRecord& record) {
     VmaWatch watch{kVma, traits, false};
     watch.on_pass(first_pages(10), nullptr, kPages);
-    watch.on_record(record_of(kVma, 10 * kPage));
+    watch.on_record(record_of(kVma, 10 * kPage), kPages);
     watch.on_numa(record, kPages);
     watch.end_step();
     return watch.contradictions(kPages).any();
@@ -196,7 +196,7 @@ TEST(VmaWatch, ScanAndPlainReadsAreComparedPageByPage) {
   const PagePass scan = first_pages(10);
   const PagePass other = pass_of({kVma}, {pages_in(kVma, 1, 11)});
   watch.on_pass(scan, &other, kPages);
-  watch.on_record(record_of(kVma, 10 * kPage));
+  watch.on_record(record_of(kVma, 10 * kPage), kPages);
   watch.on_pass(scan, &other, kPages);
   watch.end_step();
   // Ten pages each, but not the same ones.
@@ -211,7 +211,7 @@ TEST(VmaWatch, AnUnsurePageOfThePlainReadsContradictsNoScan) {
       pass_of({kVma}, {pages_in(kVma, 0, 10, page_state::kPresent | page_state::kNotZero)});
   const PagePass plain = pass_of({kVma}, {pages_in(kVma, 0, 10, page_state::kPresent)});
   watch.on_pass(scan, &plain, kPages);
-  watch.on_record(record_of(kVma, 10 * kPage));
+  watch.on_record(record_of(kVma, 10 * kPage), kPages);
   watch.on_pass(scan, &plain, kPages);
   watch.end_step();
   EXPECT_FALSE(watch.contradictions(kPages).any());

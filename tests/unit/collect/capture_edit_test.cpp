@@ -59,7 +59,8 @@ TEST_F(CaptureEditTest, ChangesOneFieldOfOneVmaInEveryReadOfSmaps) {
       opened(1, "/proc/7/smaps"), opened(2, "/proc/7/smaps_rollup"),
       read_of(1, std::string{kFirst} + kSecond), read_of(2, kSecond), read_of(1, kSecond)};
   const auto after =
-      edited(events, {.file = "smaps", .vma_start = 0x5000, .field = "Rss", .add_kb = 100'000}, 2);
+      edited(events,
+             {.file = "smaps", .vma_start = 0x5000, .field = "Rss", .change = {.add = 100'000}}, 2);
   ASSERT_EQ(after.size(), 5u);
   const std::string changed =
       "00005000-00009000 rw-p 00000000 00:00 0 \n"
@@ -75,10 +76,10 @@ TEST_F(CaptureEditTest, ChangesARollupAndStatus) {
       opened(1, "/proc/7/smaps_rollup"),  read_of(1, kSecond),
       opened(2, "/proc/7/status"),        read_of(2, "VmHWM:\t    100 kB\nVmRSS:\t    100 kB\n"),
       opened(3, "/proc/7/task/8/status"), read_of(3, "VmRSS:\t    100 kB\n")};
-  auto after = edited(events, {.file = "smaps_rollup", .field = "Rss", .add_kb = -12}, 1);
+  auto after = edited(events, {.file = "smaps_rollup", .field = "Rss", .change = {.add = -12}}, 1);
   ASSERT_EQ(after.size(), 6u);
   EXPECT_NE(to_text(after[1].answer.data).find("Rss:                   4 kB"), std::string::npos);
-  after = edited(events, {.file = "status", .field = "VmRSS", .add_kb = -64}, 1);
+  after = edited(events, {.file = "status", .field = "VmRSS", .change = {.add = -64}}, 1);
   ASSERT_EQ(after.size(), 6u);
   EXPECT_EQ(to_text(after[3].answer.data), "VmHWM:\t    100 kB\nVmRSS:\t     36 kB\n");
   EXPECT_EQ(to_text(after[5].answer.data), "VmRSS:\t    100 kB\n");
@@ -90,18 +91,36 @@ TEST_F(CaptureEditTest, ChangesANodeOfNumaMaps) {
       read_of(1,
               "00001000 default heap anon=2 dirty=2 N0=2 kernelpagesize_kB=4\n"
               "00005000 default\n")};
-  const auto line = [&](std::uint64_t vma, std::uint64_t node, std::int64_t pages) {
-    const auto after = edited(
-        events, {.file = "numa_maps", .vma_start = vma, .node = node, .add_pages = pages}, 1);
+  const auto line = [&](std::uint64_t vma, const std::string& name, const Change& change) {
+    const auto after =
+        edited(events, {.file = "numa_maps", .vma_start = vma, .field = name, .change = change}, 1);
     return after.size() == 2 ? to_text(after[1].answer.data) : "";
   };
-  EXPECT_EQ(line(0x1000, 0, 3),
+  EXPECT_EQ(line(0x1000, "N0", {.add = 3}),
             "00001000 default heap anon=2 dirty=2 N0=5 kernelpagesize_kB=4\n00005000 default\n");
-  EXPECT_EQ(line(0x1000, 1, 3),
+  EXPECT_EQ(line(0x1000, "N1", {.add = 3}),
             "00001000 default heap anon=2 dirty=2 N0=2 N1=3 kernelpagesize_kB=4\n"
             "00005000 default\n");
-  EXPECT_EQ(line(0x1000, 0, -2),
+  EXPECT_EQ(line(0x1000, "N0", {.add = -2}),
             "00001000 default heap anon=2 dirty=2 kernelpagesize_kB=4\n00005000 default\n");
+  EXPECT_EQ(line(0x1000, "anon", {.times = 0}),
+            "00001000 default heap dirty=2 N0=2 kernelpagesize_kB=4\n00005000 default\n");
+  EXPECT_EQ(line(0x1000, "active", {.add = 1}),
+            "00001000 default heap anon=2 dirty=2 active=1 N0=2 kernelpagesize_kB=4\n"
+            "00005000 default\n");
+}
+
+TEST_F(CaptureEditTest, ChangesStatmAndWhereTheNextReadBegins) {
+  CaptureEvent end = read_of(1, "");
+  end.call.operation = KernelOperation::pread;
+  end.call.offset = 22;
+  CaptureEvent first = read_of(1, "1000 300 200 1 0 99 0\n");
+  first.call.operation = KernelOperation::pread;
+  const auto after = edited({opened(1, "/proc/7/statm"), first, end},
+                            {.file = "statm", .field = "resident", .change = {.divided_by = 4}}, 1);
+  ASSERT_EQ(after.size(), 3u);
+  EXPECT_EQ(to_text(after[1].answer.data), "1000 75 200 1 0 99 0\n");
+  EXPECT_EQ(after[2].call.offset, 21u);
 }
 
 TEST_F(CaptureEditTest, ChangesOnePageOfPagemap) {
@@ -158,17 +177,19 @@ TEST_F(CaptureEditTest, RefusesWhatCannotBe) {
   const std::vector<CaptureEvent> smaps = {opened(1, "/proc/7/smaps"),
                                            read_of(1, kSecond, sizeof kSecond - 1)};
   const auto edit = [](std::uint64_t vma, std::int64_t kb) {
-    return CaptureEdit{.file = "smaps", .vma_start = vma, .field = "Rss", .add_kb = kb};
+    return CaptureEdit{.file = "smaps", .vma_start = vma, .field = "Rss", .change = {.add = kb}};
   };
   EXPECT_EQ(refusal(smaps, edit(0x7000, 4)), "no read of the capture matches the edit");
   EXPECT_EQ(refusal(smaps, edit(0x5000, -20)), "Rss would become -4");
   const std::string line = "00005000 default anon=2 N0=2 kernelpagesize_kB=4\n";
   EXPECT_NE(refusal({opened(1, "/proc/7/numa_maps"), read_of(1, line, line.size())},
-                    {.file = "numa_maps", .vma_start = 0x5000, .node = 1, .add_pages = 2})
+                    {.file = "numa_maps", .vma_start = 0x5000, .field = "N1", .change = {.add = 2}})
                 .find("does not fit"),
             std::string::npos);
   EXPECT_EQ(refusal(smaps, {.file = "smaps", .field = "Rss"}), "smaps needs a VMA");
   EXPECT_EQ(refusal(smaps, {.file = "status"}), "no field named");
+  EXPECT_EQ(refusal(smaps, {.file = "status", .field = "VmRSS", .change = {.divided_by = 0}}),
+            "nothing is divided by 0");
   EXPECT_EQ(refusal(smaps, {.file = "pagemap"}), "pagemap needs the address of a page");
   EXPECT_EQ(refusal(smaps, {.file = "numa_maps"}), "numa_maps needs a VMA");
   EXPECT_EQ(refusal(smaps, {}), "no file named");

@@ -96,6 +96,7 @@ void FakeProcess::publish() {
   std::string numa;
   std::uint64_t told = 0;
   std::uint64_t pages = 0;
+  std::uint64_t size_pages = 0;
   for (std::size_t i = 0; i < vmas.size(); ++i) {
     const FakeVma& vma = vmas[i];
     if (i % records_per_read == 0) smaps.emplace_back();
@@ -108,6 +109,7 @@ void FakeProcess::publish() {
     numa += "\n";
     told += vma.smaps_pages;
     pages += vma.pages;
+    size_pages += vma.range.length() / kPage;
   }
   kernel_.set_process(7, true);
   kernel_.set_chunks("/proc/7/smaps", smaps);
@@ -122,7 +124,7 @@ void FakeProcess::publish() {
           fields_of(told));
   kernel_.set_file("/proc/7/stat", stat());
   kernel_.set_file("/proc/7/status", status());
-  kernel_.set_file("/proc/7/statm", fmt::format("99 {} 0 1 0 1 0\n", pages));
+  kernel_.set_file("/proc/7/statm", fmt::format("{} {} 0 1 0 1 0\n", size_pages, pages));
   kernel_.set_identity("/proc/7/exe", {.device = 1, .inode = 2, .change_time_ns = 3});
   kernel_.set_directory("/proc/7/task", {"7"});
   kernel_.set_file("/proc/7/task/7/wchan", wchan);

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/field_watch.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
+namespace smaps_audit {
+namespace {
+
+using Field = SmapsField;
+
+/// Fields that smaps and its rollup both have, and that mean the same in both. Rss is not among
+/// them: both are compared with the page walk.
+constexpr std::array kSharedFields = {Field::pss,
+                                      Field::pss_dirty,
+                                      Field::shared_clean,
+                                      Field::shared_dirty,
+                                      Field::private_clean,
+                                      Field::private_dirty,
+                                      Field::referenced,
+                                      Field::anonymous,
+                                      Field::ksm,
+                                      Field::lazy_free,
+                                      Field::anon_huge_pages,
+                                      Field::shmem_pmd_mapped,
+                                      Field::file_pmd_mapped,
+                                      Field::shared_hugetlb,
+                                      Field::private_hugetlb,
+                                      Field::swap,
+                                      Field::swap_pss,
+                                      Field::locked};
+
+std::int64_t amount(std::uint64_t bytes) {
+  return static_cast<std::int64_t>(std::min(bytes, std::uint64_t{1} << 58));
+}
+
+Term term(Interface interface, std::string_view field, const Extremes& said,
+          std::int64_t factor = 1) {
+  return {.claim = {interface, field}, .factor = factor, .said = {said.smallest, said.largest}};
+}
+
+Term of_smaps(Field field, const Extremes& said, std::int64_t factor = 1) {
+  return term(Interface::smaps, smaps_field_name(field), said, factor);
+}
+
+Term of_rollup(Field field, const Extremes& said, std::int64_t factor = 1) {
+  return term(Interface::smaps_rollup, smaps_field_name(field), said, factor);
+}
+
+bool all_seen(std::initializer_list<const Extremes*> extremes) {
+  return std::all_of(extremes.begin(), extremes.end(), [](const Extremes* e) { return e->seen(); });
+}
+
+std::uint64_t least_reads(std::initializer_list<const Extremes*> extremes) {
+  std::uint64_t least = UINT64_MAX;
+  for (const Extremes* each : extremes) least = std::min(least, each->reads);
+  return least;
+}
+
+/// What may be more and less on one side than on the other.
+struct Tolerance {
+  std::uint64_t less = 0;
+  std::uint64_t more = 0;
+};
+
+Relation relation(std::string_view check, std::string_view text, std::vector<Term> terms,
+                  Tolerance tolerance, std::uint64_t reads) {
+  return {.check = check,
+          .text = text,
+          .terms = std::move(terms),
+          .low = -amount(tolerance.less),
+          .high = amount(tolerance.more),
+          .reads = reads};
+}
+
+void add_if(Extremes& extremes, const std::optional<std::uint64_t>& value) {
+  if (value) extremes.add(*value);
+}
+
+}  // namespace
+
+void FieldWatch::on_smaps(const SmapsSums& sums) {
+  for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
+    const auto field = static_cast<Field>(i);
+    add_if(smaps_[i], sums.get(field));
+    rounding_[i] = std::max(rounding_[i], sums.rounding_bytes(field));
+  }
+  size_.add(sums.size_bytes);
+  uncompared_rss_.add(sums.uncompared_rss);
+  pfnmap_size_.add(sums.pfnmap_size);
+  numa_unseen_rss_.add(sums.numa_unseen_rss);
+  file_swap_.add(sums.file_swap);
+  locked_by_flags_.add(sums.locked_by_flags);
+  hugetlb_vmas_.add(sums.hugetlb_vmas);
+  pss_of_anonymous_.add(sums.pss_of_anonymous);
+  pss_with_anonymous_.add(sums.pss_with_anonymous);
+}
+
+void FieldWatch::on_rollup(const SmapsRecord& rollup) {
+  for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
+    add_if(rollup_[i], rollup.values.bytes(static_cast<Field>(i)));
+  }
+  const std::uint32_t broken = broken_identities(rollup, pages_);
+  rollup_always_broken_ &= broken;
+  rollup_ever_broken_ |= broken;
+  last_rollup_ = keep(rollup, Interface::smaps_rollup);
+  ++rollup_reads_;
+}
+
+void FieldWatch::on_numa(const NumaSums& sums) {
+  numa_anon_.add(sums.anon);
+  numa_dirty_.add(sums.dirty);
+}
+
+void FieldWatch::on_status(const StatusNumbers& status, const ProcStatm& statm) {
+  add_if(vm_size_, status.vm_size);
+  add_if(vm_rss_, status.vm_rss);
+  add_if(rss_anon_, status.rss_anon);
+  add_if(rss_file_, status.rss_file);
+  add_if(rss_shmem_, status.rss_shmem);
+  add_if(vm_swap_, status.vm_swap);
+  statm_size_.add(pages_.bytes(statm.size_pages));
+  statm_resident_.add(pages_.bytes(statm.resident_pages));
+  statm_shared_.add(pages_.bytes(statm.shared_pages));
+
+  last_status_ = relations_of(status);
+  for (Relation& own : relations_of(statm, pages_)) last_status_.push_back(std::move(own));
+  status_breaks_.resize(last_status_.size());
+  for (std::size_t i = 0; i < last_status_.size(); ++i) {
+    if (!last_status_[i].holds()) ++status_breaks_[i];
+  }
+  ++status_reads_;
+}
+
+std::vector<Relation> FieldWatch::relations(const FieldLimits& limits) const {
+  std::vector<Relation> relations;
+  add_own_records(relations);
+  if (!size_.seen()) return relations;
+  add_rollup(relations);
+  add_flags(relations);
+  if (!limits.asleep) return relations;
+  add_walk(relations, limits);
+  add_numa(relations, limits);
+  add_counters(relations, limits);
+  add_swap(relations, limits);
+  add_statm(relations);
+  return relations;
+}
+
+/// Broken in every read, or in none: what broke now and then says nothing and vouches for nobody.
+void FieldWatch::add_own_records(std::vector<Relation>& relations) const {
+  if (last_rollup_) {
+    const auto own = relations_of(*last_rollup_, rollup_always_broken_, rollup_ever_broken_,
+                                  rollup_reads_, pages_);
+    relations.insert(relations.end(), own.begin(), own.end());
+  }
+  for (std::size_t i = 0; i < last_status_.size(); ++i) {
+    if (status_breaks_[i] != 0 && status_breaks_[i] != status_reads_) continue;
+    relations.push_back(last_status_[i]);
+    relations.back().reads = status_reads_;
+  }
+}
+
+/// I3: the rollup is the sum, but for rounding.
+void FieldWatch::add_rollup(std::vector<Relation>& relations) const {
+  for (const Field field : kSharedFields) {
+    const Extremes& said = rollup_[at(field)];
+    const Extremes& sum = smaps_[at(field)];
+    if (!all_seen({&said, &sum})) continue;
+    relations.push_back(relation("I3", "smaps_rollup is the sum of smaps",
+                                 {of_rollup(field, said), of_smaps(field, sum, -1)},
+                                 {.less = 0, .more = rounding_[at(field)]}, said.reads));
+  }
+  // Which pages are anonymous decides in smaps as well, mapping by mapping.
+  const Extremes& anon = rollup_[at(Field::pss_anon)];
+  const Extremes& pss = smaps_[at(Field::pss)];
+  if (!all_seen({&anon, &pss})) return;
+  Relation classes = relation("I3", "Pss_Anon is the Pss of the mappings with anonymous pages",
+                              {of_rollup(Field::pss_anon, anon), of_smaps(Field::pss, pss, -1),
+                               of_smaps(Field::anonymous, smaps_[at(Field::anonymous)], 0)},
+                              {}, anon.reads);
+  classes.low = amount(pss_of_anonymous_.smallest) - amount(pss.largest);
+  classes.high =
+      amount(pss_with_anonymous_.largest + rounding_[at(Field::pss)]) - amount(pss.smallest);
+  relations.push_back(std::move(classes));
+}
+
+/// VmFlags tell what Locked and *_Hugetlb must be. Broken, they are found mapping by mapping; here
+/// they vouch for the sums.
+void FieldWatch::add_flags(std::vector<Relation>& relations) const {
+  const auto vouch = [&](Field field, Interval expected) {
+    const Extremes& said = smaps_[at(field)];
+    if (!said.seen()) return;
+    Relation flags = relation("I2.locked", "VmFlags", {of_smaps(field, said)}, {}, said.reads);
+    flags.low = amount(expected.low);
+    flags.high = amount(expected.high);
+    if (flags.holds()) relations.push_back(std::move(flags));
+  };
+  vouch(Field::locked, {locked_by_flags_.smallest, locked_by_flags_.largest});
+  if (hugetlb_vmas_.largest != 0) return;
+  vouch(Field::shared_hugetlb, {});
+  vouch(Field::private_hugetlb, {});
+}
+
+/// The walk decides about Rss and VmRSS elsewhere (I3, I4, I7). Here it vouches for them.
+void FieldWatch::add_walk(std::vector<Relation>& relations, const FieldLimits& limits) const {
+  const auto vouch = [&](const Term& rss, Interval expected) {
+    Relation walk = relation("I7", "the page walk", {rss}, {}, 0);
+    walk.low = amount(expected.low);
+    walk.high = amount(expected.high);
+    if (walk.holds()) relations.push_back(std::move(walk));
+  };
+  const Interval shown{limits.walk.low + uncompared_rss_.smallest,
+                       limits.walk.high + uncompared_rss_.largest};
+  const Extremes& smaps = smaps_[at(Field::rss)];
+  const Extremes& rollup = rollup_[at(Field::rss)];
+  if (smaps.seen()) vouch(of_smaps(Field::rss, smaps), shown);
+  if (rollup.seen()) vouch(of_rollup(Field::rss, rollup), shown);
+  if (vm_rss_.seen()) {
+    vouch(term(Interface::status, "VmRSS", vm_rss_),
+          Interval{limits.walk.low, limits.walk.high + pfnmap_size_.largest}.widened(
+              limits.counter_slack, UINT64_MAX));
+  }
+}
+
+/// I6. Entries without a page (migration, device, poison) are in smaps and not in numa_maps.
+void FieldWatch::add_numa(std::vector<Relation>& relations, const FieldLimits& limits) const {
+  const auto compare_with = [&](Interface other, const auto& fields, auto of) {
+    const Extremes& anonymous = fields[at(Field::anonymous)];
+    const Extremes& shared = fields[at(Field::shared_dirty)];
+    const Extremes& own = fields[at(Field::private_dirty)];
+    if (numa_anon_.seen() && anonymous.seen()) {
+      relations.push_back(relation(
+          "I6.anon", "anon= is Anonymous",
+          {term(Interface::numa_maps, "anon", numa_anon_), of(Field::anonymous, anonymous, -1)},
+          {.less = limits.walk.width(), .more = 0}, least_reads({&numa_anon_, &anonymous})));
+    }
+    if (other == Interface::smaps && all_seen({&numa_dirty_, &shared, &own})) {
+      relations.push_back(
+          relation("I6.dirty", "dirty= is Shared_Dirty + Private_Dirty",
+                   {term(Interface::numa_maps, "dirty", numa_dirty_),
+                    of(Field::shared_dirty, shared, -1), of(Field::private_dirty, own, -1)},
+                   {.less = limits.walk.width() + numa_unseen_rss_.largest, .more = 0},
+                   least_reads({&numa_dirty_, &shared, &own})));
+    }
+  };
+  compare_with(Interface::smaps, smaps_, of_smaps);
+  compare_with(Interface::smaps_rollup, rollup_, of_rollup);
+}
+
+/// I4, counter by counter. In smaps and not in the counters: poisoned pages; the other way round:
+/// private copies in device mappings up to 6.1.
+void FieldWatch::add_counters(std::vector<Relation>& relations, const FieldLimits& limits) const {
+  if (!all_seen({&rss_anon_, &rss_file_, &rss_shmem_})) return;
+  const Tolerance tolerance{.less = limits.counter_slack + limits.walk.width(),
+                            .more = limits.counter_slack + pfnmap_size_.largest};
+  const auto compare_with = [&](const auto& fields, auto of) {
+    const Extremes& rss = fields[at(Field::rss)];
+    const Extremes& anonymous = fields[at(Field::anonymous)];
+    if (!all_seen({&rss, &anonymous})) return;
+    const std::uint64_t reads = least_reads({&rss_anon_, &rss, &anonymous});
+    relations.push_back(relation(
+        "I4.anon", "RssAnon is Anonymous",
+        {term(Interface::status, "RssAnon", rss_anon_), of(Field::anonymous, anonymous, -1)},
+        tolerance, reads));
+    relations.push_back(relation("I4.file", "RssFile + RssShmem is Rss - Anonymous",
+                                 {term(Interface::status, "RssFile", rss_file_),
+                                  term(Interface::status, "RssShmem", rss_shmem_),
+                                  of(Field::rss, rss, -1), of(Field::anonymous, anonymous, 1)},
+                                 tolerance, reads));
+  };
+  compare_with(smaps_, of_smaps);
+  compare_with(rollup_, of_rollup);
+}
+
+/// I5. The Swap of shmem is in smaps and in no counter; which mapping of a file is shmem, smaps
+/// does not tell.
+void FieldWatch::add_swap(std::vector<Relation>& relations, const FieldLimits& limits) const {
+  if (!vm_swap_.seen()) return;
+  const Tolerance tolerance{.less = limits.counter_slack + file_swap_.largest,
+                            .more = limits.counter_slack + pfnmap_size_.largest};
+  const auto compare_with = [&](const Extremes& swap, const Term& of) {
+    if (!swap.seen()) return;
+    relations.push_back(relation("I5.swap", "VmSwap is Swap without shmem",
+                                 {term(Interface::status, "VmSwap", vm_swap_), of}, tolerance,
+                                 least_reads({&vm_swap_, &swap})));
+  };
+  const Extremes& smaps = smaps_[at(Field::swap)];
+  const Extremes& rollup = rollup_[at(Field::swap)];
+  compare_with(smaps, of_smaps(Field::swap, smaps, -1));
+  compare_with(rollup, of_rollup(Field::swap, rollup, -1));
+  const Extremes& swap_pss = rollup_[at(Field::swap_pss)];
+  if (!swap_pss.seen()) return;
+  Relation shared = relation(
+      "I5.swap_pss", "SwapPss <= VmSwap",
+      {of_rollup(Field::swap_pss, swap_pss), term(Interface::status, "VmSwap", vm_swap_, -1)},
+      {.less = 0, .more = limits.counter_slack}, least_reads({&vm_swap_, &swap_pss}));
+  shared.low = kNoLowerBound;
+  relations.push_back(std::move(shared));
+}
+
+/// I1 between the two files, and I8: the same counters, read by other code.
+void FieldWatch::add_statm(std::vector<Relation>& relations) const {
+  const auto equal = [&](std::string_view check, std::string_view text, std::vector<Term> terms,
+                         std::uint64_t reads) {
+    relations.push_back(relation(check, text, std::move(terms), {}, reads));
+  };
+  if (vm_rss_.seen()) {
+    equal("I1.statm_resident", "resident is VmRSS",
+          {term(Interface::statm, "resident", statm_resident_),
+           term(Interface::status, "VmRSS", vm_rss_, -1)},
+          vm_rss_.reads);
+  }
+  if (all_seen({&rss_file_, &rss_shmem_})) {
+    equal("I1.statm_shared", "shared is RssFile + RssShmem",
+          {term(Interface::statm, "shared", statm_shared_),
+           term(Interface::status, "RssFile", rss_file_, -1),
+           term(Interface::status, "RssShmem", rss_shmem_, -1)},
+          rss_file_.reads);
+  }
+  if (!vm_size_.seen()) return;
+  equal("I1.statm_size", "size is VmSize",
+        {term(Interface::statm, "size", statm_size_),
+         term(Interface::status, "VmSize", vm_size_, -1)},
+        vm_size_.reads);
+  equal("I8", "VmSize is the sum of Size",
+        {term(Interface::status, "VmSize", vm_size_), of_smaps(Field::size, size_, -1)},
+        vm_size_.reads);
+}
+
+}  // namespace smaps_audit
