@@ -12,6 +12,7 @@
 #include "base/parse_int.h"
 #include "base/result.h"
 #include "cli/exit_code.h"
+#include "collect/live_kernel_view.h"
 
 namespace smaps_audit {
 namespace {
@@ -29,6 +30,7 @@ constexpr const char* kMainFooter = R"(Examples:
   smaps-audit check 4211             is what smaps says of process 4211 true?
   sudo smaps-audit check --all       the same of every process of this machine
   smaps-audit check --comm postgres --format json
+  smaps-audit probe                  does this kernel count memory rightly?
   smaps-audit doctor                 what can be seen here, and what cannot
   smaps-audit explain K01            a known defect of the kernel, in words
 )";
@@ -41,8 +43,26 @@ constexpr const char* kCheckFooter = R"(Examples:
   sudo smaps-audit check --freeze 4211    stop it meanwhile: no assumption
 )";
 
+constexpr const char* kProbeFooter = R"(Examples:
+  smaps-audit probe                        the instant ones, as any user
+  sudo smaps-audit probe --all --allow-sysctl
+  smaps-audit probe protnone-thp --format json
+  sudo smaps-audit probe --all --allow-sysctl --gate     before a kernel rollout
+)";
+
+constexpr const char* kProbeExitCodes = R"(Exit codes:
+    0  all that ran pass           1  a defect (--gate: one that makes a number wrong)
+    2  a probe was inconclusive   77  nothing could run)";
+
 // The raw words of the command line; turned into options once CLI11 is done with them.
 struct Words {
+  std::vector<std::string> probes;
+  std::string spool;
+  std::string sabotage;
+  bool list = false;
+  bool allow_sysctl = false;
+  bool gate = false;
+  bool kernel = false;
   CommonOptions common;
   std::string format = "text";
   std::string output;
@@ -112,6 +132,24 @@ CLI::App& add_check(CLI::App& app, Words& words) {
   add_output(verb, words);
   add_common(verb, words, {"text", "json", "jsonl"});
   verb.footer(std::string{kCheckFooter} + "\n" + kExitCodes);
+  return verb;
+}
+
+CLI::App& add_probe(CLI::App& app, Words& words) {
+  CLI::App& verb = *app.add_subcommand("probe", "Ask the kernel questions whose answer is known");
+  verb.add_option("NAME", words.probes, "Probes (without: the instant, harmless ones)")
+      ->type_name("");
+  verb.add_flag("-a,--all", words.selection.all, "Every probe but those run by name only");
+  verb.add_flag("--list", words.list, "What each asks, needs and costs");
+  verb.add_flag("--allow-sysctl", words.allow_sysctl,
+                "Turn kernel.numa_balancing on meanwhile; it is put back");
+  verb.add_flag("--gate", words.gate, "One line; fail only where a number is wrong");
+  verb.add_option("--deadline", words.deadline, "Seconds for one probe (60)")->type_name("SECONDS");
+  verb.add_option("--spool", words.spool, "Keep the behaviour card there")->type_name("DIR");
+  verb.add_option("--sabotage", words.sabotage, "Make a probe go wrong")->group("");
+  add_output(verb, words);
+  add_common(verb, words, {"text", "json", "jsonl", "tap"});
+  verb.footer(std::string{kProbeFooter} + "\n" + kProbeExitCodes);
   return verb;
 }
 
@@ -207,6 +245,7 @@ Result<CommonOptions> read_common(const Words& words) {
   common.without = *forced;
   common.format = words.format == "json"    ? Format::json
                   : words.format == "jsonl" ? Format::jsonl
+                  : words.format == "tap"   ? Format::tap
                                             : Format::text;
   common.output = if_given(words.output);
   common.proc_root = if_given(words.proc_root);
@@ -249,6 +288,46 @@ Result<Command> read_check(const Words& words, CommonOptions common) {
   return Command{std::move(options)};
 }
 
+Result<probes::Sabotage> read_sabotage(const std::string& word) {
+  using probes::Sabotage;
+  constexpr std::array<std::pair<std::string_view, Sabotage>, 7> kSabotages{
+      {{"", Sabotage::none},
+       {"balancing-off", Sabotage::balancing_off},
+       {"touch-hint", Sabotage::touch_hint},
+       {"migrate", Sabotage::migrate},
+       {"stuck", Sabotage::stuck},
+       {"lies", Sabotage::lies},
+       {"dies", Sabotage::dies}}};
+  for (const auto& [name, sabotage] : kSabotages) {
+    if (name == word) return sabotage;
+  }
+  return usage("--sabotage: there is no \"" + word + "\"");
+}
+
+Result<Command> read_probe(const Words& words, CommonOptions common) {
+  if (common.proc_root || common.sys_root) {
+    return usage("a probe makes a process of this machine: no --proc-root, no --sys-root");
+  }
+  ProbeOptions options{.common = std::move(common),
+                       .names = words.probes,
+                       .all = words.selection.all,
+                       .list = words.list,
+                       .allow_sysctl = words.allow_sysctl,
+                       .gate = words.gate};
+  if (!options.names.empty() && options.all) {
+    return usage("--all takes every probe: leave the names out");
+  }
+  const Result<std::chrono::nanoseconds> deadline = read_deadline(words.deadline, options.deadline);
+  if (!deadline) return deadline.error();
+  options.deadline = *deadline;
+  const auto sabotage = read_sabotage(words.sabotage);
+  if (!sabotage) return sabotage.error();
+  options.sabotage = *sabotage;
+  options.spool = if_given(words.spool);
+  options.proc_root = LiveKernelView::kProcRoot;
+  return Command{std::move(options)};
+}
+
 Result<Command> read_capture(const Words& words, CommonOptions common) {
   CaptureOptions options{.common = std::move(common), .file = words.file, .freeze = words.freeze};
   const Result<std::vector<int>> pids = read_pids(words.pids);
@@ -268,7 +347,10 @@ Result<Command> read_command(const std::string& verb, const Words& words) {
   if (!common) return common.error();
   if (verb == "check") return read_check(words, *std::move(common));
   if (verb == "capture") return read_capture(words, *std::move(common));
-  if (verb == "doctor") return Command{DoctorOptions{*std::move(common)}};
+  if (verb == "probe") return read_probe(words, *std::move(common));
+  if (verb == "doctor") {
+    return Command{DoctorOptions{*std::move(common), words.kernel, if_given(words.spool)}};
+  }
   if (verb == "replay") return Command{ReplayOptions{*std::move(common), words.file}};
   return Command{ExplainOptions{*std::move(common), words.ids}};
 }
@@ -294,7 +376,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   app.footer(std::string{kMainFooter} + "\n" + kExitCodes);
   app.set_version_flag("--version", "smaps-audit " + std::string{tool_version()});
   add_check(app, words);
+  add_probe(app, words);
   CLI::App& doctor = *app.add_subcommand("doctor", "What can be seen here, and what cannot");
+  doctor.add_flag("--kernel", words.kernel, "The last behaviour card instead (see probe)");
+  doctor.add_option("--spool", words.spool, "Where the card is kept")->type_name("DIR");
   add_output(doctor, words);
   add_common(doctor, words, {"text", "json"});
   add_capture(app, words);
@@ -318,7 +403,8 @@ Command parse_command_line(int argc, const char* const* argv) {
     return usage_exit(verb_of(app), error.what());
   }
   const std::string verb = verb_of(app);
-  if (verb.empty()) return usage_exit("", "no verb: check, doctor, capture, replay or explain");
+  if (verb.empty())
+    return usage_exit("", "no verb: check, probe, doctor, capture, replay or explain");
   Result<Command> command = read_command(verb, words);
   if (!command) return usage_exit(verb, command.error().what);
   return *std::move(command);

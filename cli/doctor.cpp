@@ -8,10 +8,12 @@
 #include <span>
 
 #include "base/parse_int.h"
+#include "cli/card_store.h"
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "cli/render.h"
 #include "collect/target.h"
+#include "report/card_report.h"
 
 namespace smaps_audit {
 namespace {
@@ -134,6 +136,36 @@ DoctorReport examine(KernelView& view, const HostInfo& host,
   return report;
 }
 
+namespace {
+
+// The last behaviour card, which says nothing of another boot.
+int show_card(const DoctorOptions& options, const HostInfo& host, Output& output,
+              CliEnvironment& environment) {
+  const auto directory = spool_directory(options.spool);
+  const auto card = directory ? load_card(*directory)
+                              : Result<probes::BehaviourCard>{Error{
+                                    .code = ErrorCode::gone, .what = "there is no home for it"}};
+  if (!card) {
+    complain(environment, card.error(), kExitCannotRun);
+    environment.err << "smaps-audit: smaps-audit probe makes one\n" << std::flush;
+    return kExitCannotRun;
+  }
+  if (card->boot_id != host.boot_id) {
+    const Error stale{.code = ErrorCode::gone,
+                      .what = "the last behaviour card is of another boot (Linux " +
+                              card->kernel_release + "): smaps-audit probe makes a new one"};
+    return complain(environment, stale, kExitCannotRun);
+  }
+  if (options.common.format == Format::json) {
+    output.stream() << card_text(*card);
+  } else {
+    write_card(output.stream(), *card, style_for(environment, options.common, output));
+  }
+  return finish_output(output, environment, kExitClean);
+}
+
+}  // namespace
+
 int run_doctor(const DoctorOptions& options, CliEnvironment& environment) {
   Result<Output> output = Output::open(options.common.output, environment.out);
   if (!output) return complain(environment, output.error(), kExitCannotRun);
@@ -141,6 +173,7 @@ int run_doctor(const DoctorOptions& options, CliEnvironment& environment) {
       environment.open_view(options.common.proc_root, options.common.sys_root);
   const Result<HostInfo> host = environment.host(*view);
   if (!host) return complain(environment, host.error(), kExitCannotRun);
+  if (options.kernel) return show_card(options, *host, *output, environment);
   const Result<KernelCapabilities> capabilities =
       environment.capabilities(*view, host->pages, options.common.without);
   if (!capabilities) return complain(environment, capabilities.error(), kExitCannotRun);

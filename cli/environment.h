@@ -13,6 +13,7 @@
 #include "collect/host.h"
 #include "collect/kernel_capabilities.h"
 #include "collect/kernel_view.h"
+#include "probes/runner.h"
 
 namespace smaps_audit {
 
@@ -37,6 +38,10 @@ struct CliEnvironment {
   std::function<ProcessReport(KernelView&, const KernelCapabilities&, const PageGeometry&, int,
                               const AuditOptions&)>
       audit;
+  /// probes::run_probe.
+  std::function<probes::ProbeResult(const probes::ProbeEnvironment&, const probes::Probe&,
+                                    const probes::ProbeSetup&, std::chrono::nanoseconds)>
+      run_probe;
   /// The signal that asked us to stop, 0 if none did.
   std::function<int()> stop_signal;
 };

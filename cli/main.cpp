@@ -79,6 +79,7 @@ int main(int argc, char** argv) {
                const smaps_audit::AuditOptions& options) {
               return smaps_audit::audit_bounded(view, capabilities, pages, pid, options);
             },
+        .run_probe = smaps_audit::probes::run_probe,
         .stop_signal = [] { return static_cast<int>(stop_signal); },
     };
     const int exit_code = smaps_audit::run_smaps_audit(argc, argv, environment);

@@ -9,10 +9,11 @@
 #include <vector>
 
 #include "collect/kernel_capabilities.h"
+#include "probes/runner.h"
 
 namespace smaps_audit {
 
-enum class Format : std::uint8_t { text, json, jsonl };
+enum class Format : std::uint8_t { text, json, jsonl, tap };
 
 /// What every verb takes.
 struct CommonOptions {
@@ -50,8 +51,23 @@ struct CheckOptions {
   std::chrono::nanoseconds deadline{std::chrono::seconds(60)};
 };
 
+struct ProbeOptions {
+  CommonOptions common;
+  std::vector<std::string> names = {};  ///< empty: by tier
+  bool all = false;
+  bool list = false;
+  bool allow_sysctl = false;
+  bool gate = false;
+  std::chrono::nanoseconds deadline = probes::kProbeDeadline;  ///< for one probe
+  std::optional<std::string> spool = {};                       ///< where the card is kept
+  probes::Sabotage sabotage = probes::Sabotage::none;          ///< hidden, for tests
+  std::string proc_root = {};  ///< of this machine: what is written, is written there
+};
+
 struct DoctorOptions {
   CommonOptions common;
+  bool kernel = false;                    ///< the last behaviour card instead
+  std::optional<std::string> spool = {};  ///< where it is kept
 };
 
 struct CaptureOptions {
@@ -78,7 +94,7 @@ struct EarlyExit {
   int exit_code = 0;
 };
 
-using Command = std::variant<EarlyExit, CheckOptions, DoctorOptions, CaptureOptions, ReplayOptions,
-                             ExplainOptions>;
+using Command = std::variant<EarlyExit, CheckOptions, ProbeOptions, DoctorOptions, CaptureOptions,
+                             ReplayOptions, ExplainOptions>;
 
 }  // namespace smaps_audit

@@ -9,6 +9,7 @@
 #include "cli/doctor.h"
 #include "cli/exit_code.h"
 #include "cli/explain.h"
+#include "cli/probe.h"
 #include "cli/render.h"
 #include "report/printable.h"
 
@@ -28,6 +29,7 @@ struct Runner {
     return finish_output(output, environment, kExitClean);
   }
   int operator()(const CheckOptions& options) const { return run_check(options, environment); }
+  int operator()(const ProbeOptions& options) const { return run_probes(options, environment); }
   int operator()(const DoctorOptions& options) const { return run_doctor(options, environment); }
   int operator()(const CaptureOptions& options) const { return run_capture(options, environment); }
   int operator()(const ReplayOptions& options) const { return run_replay(options, environment); }

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "report/hex.h"
+#include "report/json_parts.h"
 #include "report/printable.h"
 #include "report/report.h"
 
@@ -21,10 +22,6 @@ Json or_null(const std::optional<T>& value) {
 template <class Enum>
 Json name_or_null(const std::optional<Enum>& value) {
   return value ? Json(std::string{name_of(*value)}) : Json(nullptr);
-}
-
-Json text_or_null(std::string_view bytes) {
-  return bytes.empty() ? Json(nullptr) : Json(utf8_or_escaped(bytes));
 }
 
 Json host_json(const HostInfo& host) {
@@ -183,20 +180,26 @@ std::optional<std::string> rfc3339(std::chrono::nanoseconds since_epoch) {
   return std::string{date.data()} + "." + fraction + "Z";
 }
 
+}  // namespace
+
+Json text_or_null(std::string_view bytes) {
+  return bytes.empty() ? Json(nullptr) : Json(utf8_or_escaped(bytes));
+}
+
+Json time_json(std::chrono::nanoseconds since_epoch) { return or_null(rfc3339(since_epoch)); }
+
 // Everything was made UTF-8 above, so nothing is replaced; and dump cannot throw if that is ever
 // wrong. ASCII only: a report that is read on a terminal holds no control character either.
 std::string dump(const Json& json, int indent) {
   return json.dump(indent, ' ', true, Json::error_handler_t::replace);
 }
 
-}  // namespace
-
-void write_json(std::ostream& out, const AuditReport& report) {
+Json report_json(const AuditReport& report) {
   Json json;
   json["schema"] = "smaps-audit.report/1";
   json["tool"] = Json{{"version", report.tool_version}};
   json["host"] = host_json(report.host);
-  json["started"] = or_null(rfc3339(report.started));
+  json["started"] = time_json(report.started);
   json["duration_seconds"] = std::chrono::duration<double>(report.duration).count();
   json["summary"] = summary_json(report.summary);
   Json& processes = json["processes"] = Json::array();
@@ -204,7 +207,11 @@ void write_json(std::ostream& out, const AuditReport& report) {
   Json& notes = json["notes"] = Json::array();
   for (const HostNote& note : report.notes) notes.push_back(host_note_json(note));
   json["probes"] = Json::array();
-  out << dump(json, 1) << '\n';
+  return json;
+}
+
+void write_json(std::ostream& out, const AuditReport& report) {
+  out << dump(report_json(report), 1) << '\n';
 }
 
 void write_process_line(std::ostream& out, const ProcessReport& process) {

@@ -45,6 +45,13 @@ CliFixture::CliFixture() {
   audit = [](KernelView&, int pid, const AuditOptions&) {
     return report_with(pid, Verdict::consistent);
   };
+  run_probe = [](const probes::Probe& probe, const probes::ProbeSetup&) {
+    probes::ProbeResult result;
+    result.probe = probe.name;
+    result.answer.outcome = probes::Outcome::pass;
+    result.answer.reason = "well";
+    return result;
+  };
   capabilities.pagemap = true;
 }
 
@@ -78,6 +85,8 @@ CliRun CliFixture::run(std::vector<std::string> words) {
           },
       .audit = [this](KernelView& view, const KernelCapabilities&, const PageGeometry&, int pid,
                       const AuditOptions& options) { return audit(view, pid, options); },
+      .run_probe = [this](const auto&, const probes::Probe& probe, const auto& setup,
+                          auto) { return run_probe(probe, setup); },
       .stop_signal = stop_signal,
   };
   std::vector<const char*> argv{"smaps-audit"};

@@ -23,6 +23,7 @@ class CliFixture {
 
   std::function<void(FakeKernelView&)> kernel;  ///< sets the kernel up; by default pids 1, 7 and 42
   std::function<ProcessReport(KernelView&, int, const AuditOptions&)> audit;
+  std::function<probes::ProbeResult(const probes::Probe&, const probes::ProbeSetup&)> run_probe;
   std::function<int()> stop_signal = [] { return 0; };
   bool terminal = false;
   KernelCapabilities capabilities;

@@ -60,7 +60,7 @@ TEST(CommandLine, RefusesWhatMakesNoSense) {
       {"capture", "-o", "x"},
       {"capture", "7", "8", "-o", "x"},
       {"replay"},
-      {"probe"},
+      {"prove"},
       {"findings"},
       {"config"},
   };

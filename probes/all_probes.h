@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "probes/probe.h"
+
+/// Every probe, each in the file probe_*.cpp that its name leads to. The catalogue lists them.
+namespace smaps_audit::probes {
+
+extern const Probe kControl;
+extern const Probe kProtnoneThp;
+extern const Probe kProtnoneBase;
+extern const Probe kProtnoneShmem;
+extern const Probe kFollowPage;
+extern const Probe kFollForce;
+extern const Probe kThpDirty;
+extern const Probe kCounterSlack;
+extern const Probe kRollupContention;
+
+}  // namespace smaps_audit::probes

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probes/own_cgroup.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "collect/target.h"
+
+namespace smaps_audit::probes {
+namespace {
+
+constexpr int kRemovalAttempts = 200;
+constexpr std::chrono::milliseconds kRemovalPause{5};
+
+std::optional<std::string> read_proc(KernelView& view, const std::string& path) {
+  auto file = view.open(KernelRoot::proc, path);
+  if (!file) return std::nullopt;
+  auto text = read_whole(view, *file);
+  return text ? std::optional{*std::move(text)} : std::nullopt;
+}
+
+}  // namespace
+
+bool write_file(const std::string& path, const std::string& text) {
+  const UniqueFd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+std::optional<std::string> cgroup2_mount(const std::string& mountinfo) {
+  // 29 24 0:25 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw
+  std::istringstream lines{mountinfo};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words{line};
+    std::vector<std::string> before;
+    std::string word;
+    while (words >> word && word != "-") before.push_back(word);
+    if (words >> word && word == "cgroup2" && before.size() > 4 && before[3] == "/") {
+      return before[4];
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> cgroup2_path(const std::string& cgroup) {
+  std::istringstream lines{cgroup};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("0::/")) return line.substr(3);
+  }
+  return std::nullopt;
+}
+
+std::optional<OwnCgroup> OwnCgroup::create(KernelView& view, std::uint64_t memory_bytes) {
+  static unsigned number = 0;
+  const auto mounts = read_proc(view, "self/mountinfo");
+  const auto own = read_proc(view, "self/cgroup");
+  if (!mounts || !own) return std::nullopt;
+  const auto mount = cgroup2_mount(*mounts);
+  const auto below = cgroup2_path(*own);
+  if (!mount || !below) return std::nullopt;
+  const std::string path = *mount + *below + (below->ends_with('/') ? "" : "/") +
+                           "smaps-audit-probe-" + std::to_string(::getpid()) + "-" +
+                           std::to_string(++number);
+  if (::mkdir(path.c_str(), 0755) != 0) return std::nullopt;
+  OwnCgroup cgroup{path};
+  write_file(path + "/memory.max", std::to_string(memory_bytes));
+  return cgroup;
+}
+
+OwnCgroup::OwnCgroup(OwnCgroup&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+
+OwnCgroup& OwnCgroup::operator=(OwnCgroup&& other) noexcept {
+  std::swap(path_, other.path_);
+  return *this;
+}
+
+OwnCgroup::~OwnCgroup() {
+  if (path_.empty()) return;
+  write_file(path_ + "/cgroup.kill", "1");
+  for (int attempt = 0; attempt < kRemovalAttempts && ::rmdir(path_.c_str()) != 0; ++attempt) {
+    std::this_thread::sleep_for(kRemovalPause);
+  }
+}
+
+bool OwnCgroup::admit(pid_t pid) const {
+  return write_file(path_ + "/cgroup.procs", std::to_string(pid));
+}
+
+}  // namespace smaps_audit::probes

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+
+#include "report/report.h"
+
+/// Private to report/: what its JSON writers share.
+namespace smaps_audit {
+
+/// The whole of schema smaps-audit.report/1, "probes" empty.
+nlohmann::ordered_json report_json(const AuditReport& report);
+
+/// RFC 3339 in UTC with microseconds; null for a time that no calendar holds.
+nlohmann::ordered_json time_json(std::chrono::nanoseconds since_epoch);
+
+/// null where it is empty; never anything but UTF-8.
+nlohmann::ordered_json text_or_null(std::string_view bytes);
+
+/// ASCII only. `indent` -1: one line.
+std::string dump(const nlohmann::ordered_json& json, int indent);
+
+}  // namespace smaps_audit
