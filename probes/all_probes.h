@@ -15,5 +15,12 @@ extern const Probe kFollForce;
 extern const Probe kThpDirty;
 extern const Probe kCounterSlack;
 extern const Probe kRollupContention;
+extern const Probe kNumaHintedThp;
+extern const Probe kNumaHintedBase;
+extern const Probe kNumaHintedShared;
+extern const Probe kNumaHintedShmem;
+extern const Probe kGupFault;
+extern const Probe kMigrationRace;
+extern const Probe kKvmFault;
 
 }  // namespace smaps_audit::probes

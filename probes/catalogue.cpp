@@ -12,7 +12,8 @@ namespace {
 constexpr std::array kProbes{
     &kControl,          &kProtnoneThp,   &kProtnoneBase,   &kProtnoneShmem,
     &kFollowPage,       &kFollForce,     &kThpDirty,       &kCounterSlack,
-    &kRollupContention,
+    &kRollupContention, &kNumaHintedThp, &kNumaHintedBase, &kNumaHintedShared,
+    &kNumaHintedShmem,  &kGupFault,      &kMigrationRace,  &kKvmFault,
 };
 
 }  // namespace

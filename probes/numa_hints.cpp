@@ -2,8 +2,8 @@
 #include "probes/numa_hints.h"
 
 #include <array>
-#include <atomic>
 #include <chrono>
+#include <future>
 #include <thread>
 
 namespace smaps_audit::probes {
@@ -15,22 +15,19 @@ constexpr std::chrono::milliseconds kSettle{50};
 constexpr int kQuietRoundsWanted = 3;
 constexpr int kRoundsAtMost = 100;
 
-class Spinner {
+/// A second user of the mm, which does nothing.
+class Bystander {
  public:
-  Spinner()
-      : thread_([this] {
-          while (!stop_.load(std::memory_order_relaxed)) {
-          }
-        }) {}
-  Spinner(const Spinner&) = delete;
-  Spinner& operator=(const Spinner&) = delete;
-  ~Spinner() {
-    stop_.store(true);
+  Bystander() : thread_([this] { done_.get_future().wait(); }) {}
+  Bystander(const Bystander&) = delete;
+  Bystander& operator=(const Bystander&) = delete;
+  ~Bystander() {
+    done_.set_value();
     thread_.join();
   }
 
  private:
-  std::atomic<bool> stop_{false};
+  std::promise<void> done_;
   std::thread thread_;
 };
 
@@ -48,10 +45,12 @@ bool seal_if_hinted(Memory whole) {
 
 bool burn_until(const std::function<bool()>& enough, std::chrono::milliseconds patience) {
   const steady_clock::time_point deadline = steady_clock::now() + patience;
-  const Spinner spinner;
+  const Bystander bystander;
   while (!enough()) {
-    if (steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(kPoll);
+    const steady_clock::time_point now = steady_clock::now();
+    if (now > deadline) return false;
+    while (steady_clock::now() < now + kPoll) {
+    }
   }
   return true;
 }

@@ -39,9 +39,9 @@ HintedMemory make_hinted(const Balancing& balancing, std::size_t bytes, Pages pa
 std::vector<HintedMemory> await_hints(const Balancing& balancing, std::span<const Memory> wholes,
                                       std::chrono::milliseconds patience = kHintPatience);
 
-/// Runs a thread that burns CPU and touches nothing, until `enough` says so or `patience` is over:
-/// the scanner runs on CPU time, and a second user of the mm makes it hint pages of the own node
-/// as well. True if `enough` said so.
+/// Burns CPU until `enough` says so or `patience` is over: the scanner runs on the CPU time of the
+/// thread that has touched the memory before (since 6.4 it passes over what others touched), and a
+/// second thread makes it hint pages of the own node as well. True if `enough` said so.
 bool burn_until(const std::function<bool()>& enough, std::chrono::milliseconds patience);
 
 /// Exactly one fault on the first touch and none on the second: it was hinted (and is not any

@@ -55,7 +55,10 @@ void run(ProbeChild& child) {
   child.declare("prot-none-huge", Role::subject, huge, kBytes);
   child.declare("prot-none-base", Role::subject, base, kBytes);
   child.declare("prot-read", Role::negative, negative, kBytes);
-  child.declare_positive(ProbeChild::base_memory(kBytes), Pages::base);
+  const Memory positive = ProbeChild::base_memory(kBytes);
+  child.declare_positive(positive, Pages::base);
+  ProbeChild::shun_balancing(negative);
+  ProbeChild::shun_balancing(positive);
   child.fact("refused", is_refused(huge) && is_refused(base) ? 1 : 0);
   child.hold("prot-none");
   protect(huge, PROT_READ);
