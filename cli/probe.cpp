@@ -85,7 +85,7 @@ class ProbeRun {
       if (environment_.stop_signal() != 0) break;
       note(*probe);
       const bool lacks =
-          probe->tier == probes::Tier::balanced && probe->uses_balancing && !balancing;
+          probe->uses_balancing && probe->tier != probes::Tier::instant && !balancing;
       report_.results.push_back(lacks ? skipped(*probe, why_not) : run_one(*probe, setup));
       if (options_.common.format == Format::jsonl) {
         write_probe_line(output_.stream(), report_.results.back());

@@ -22,5 +22,13 @@ extern const Probe kNumaHintedShmem;
 extern const Probe kGupFault;
 extern const Probe kMigrationRace;
 extern const Probe kKvmFault;
+extern const Probe kLongtermPin;
+extern const Probe kExclusiveBit;
+extern const Probe kZeroPage;
+extern const Probe kGuard;
+extern const Probe kSecretmem;
+extern const Probe kHugetlb;
+extern const Probe kLazyfree;
+extern const Probe kSwap;
 
 }  // namespace smaps_audit::probes

@@ -14,6 +14,8 @@ constexpr std::array kProbes{
     &kFollowPage,       &kFollForce,     &kThpDirty,       &kCounterSlack,
     &kRollupContention, &kNumaHintedThp, &kNumaHintedBase, &kNumaHintedShared,
     &kNumaHintedShmem,  &kGupFault,      &kMigrationRace,  &kKvmFault,
+    &kLongtermPin,      &kExclusiveBit,  &kZeroPage,       &kGuard,
+    &kSecretmem,        &kHugetlb,       &kLazyfree,       &kSwap,
 };
 
 }  // namespace
