@@ -154,7 +154,7 @@ Answer judge_force(const Trial& trial) {
   answer.reason = !hidden ? "forced access left memory accessible"
                   : trial.fact("needed_tracer") == 1
                       ? "a tracer reads PROT_NONE memory and leaves it as it is"
-                      : "/proc/PID/mem reads PROT_NONE memory and leaves it as it is";
+                      : "the mem file of a process reads PROT_NONE memory and leaves it as it is";
   return answer;
 }
 

@@ -54,7 +54,11 @@ ERA = {"6.1": "E1", "6.12": "E3", "host": "E3"}
 KERNELS = ("6.1", "6.12", "host")
 
 # (kernel, probe or defect) → (what was measured instead, why it is right, where that is written).
-DIFFERENCES: dict[tuple[str, str], tuple[str, str, str]] = {}
+DIFFERENCES: dict[tuple[str, str], tuple[str, str, str]] = {
+    ("host", "numa-hinted-shmem"): (
+        SKIPPED, "this 6.18.44 hints anonymous memory beside it within a second and shmem never, as kernels without "
+        "the fix of 6.12.109 do; the same probe finds hinted shmem on 6.12", "docs/kernel.md §4, after K33"),
+}
 
 
 def expected_probes(kernel: str) -> dict[str, tuple[str, ...]]:

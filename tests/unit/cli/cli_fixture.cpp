@@ -55,7 +55,7 @@ CliFixture::CliFixture() {
   capabilities.pagemap = true;
 }
 
-CliRun CliFixture::run(std::vector<std::string> words) {
+CliRun CliFixture::run(const std::vector<std::string>& words) {
   std::ostringstream out;
   std::ostringstream err;
   CliEnvironment environment{

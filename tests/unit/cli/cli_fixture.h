@@ -29,7 +29,7 @@ class CliFixture {
   KernelCapabilities capabilities;
   int own_pid = 42;
 
-  CliRun run(std::vector<std::string> words);
+  CliRun run(const std::vector<std::string>& words);
 };
 
 /// A process of the default kernel: comm, status (uid) and cgroup.

@@ -17,7 +17,7 @@ using probes::Outcome;
 class ProbeCommand : public ::testing::Test, public CliFixture {
  protected:
   /// As if every probe came to `outcome`.
-  void answer(Outcome outcome, std::vector<probes::DefectSeen> defects = {}) {
+  void answer(Outcome outcome, const std::vector<probes::DefectSeen>& defects = {}) {
     run_probe = [outcome, defects](const probes::Probe& probe, const probes::ProbeSetup&) {
       probes::ProbeResult result;
       result.probe = probe.name;

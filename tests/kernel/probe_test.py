@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`smaps-audit probe` on kernels whose behaviour is written down (issue 4, "It must show").
+
+    probe_test.py --kernel 6.1|6.12|host --smaps-audit PROGRAM [--repeat N] [--keep FILE]
+
+Runs every probe with --all --allow-sysctl, in a guest with two nodes or on this machine, and compares outcomes,
+defects, card and GUP era with probe_expectations.py, whose rows are older than the first run. Then each sabotage:
+`inconclusive` with its reason in bounded time, nothing left behind, and the same probe unhurt passes (or fails as
+this kernel should). Exit 0, 1 (with what was wrong), 77 (this machine can start no guest).
+Python 3.11, standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import host  # noqa: E402
+import probe_expectations as expect  # noqa: E402
+import vm  # noqa: E402
+
+APPEND = "hugepages=4 secretmem.enable=1"
+SECONDS_ON_HOST = 240
+SECONDS_IN_GUEST = 200
+
+# Sabotage → (probe, words that the reason must hold, seconds that --deadline gives).
+SABOTAGE = {
+    "lies": ("protnone-base", "no interface confirms", 60),
+    "dies": ("protnone-base", "SIGKILL", 60),
+    "stuck": ("protnone-base", "did not answer within 2 s", 2),
+    "touch-hint": ("numa-hinted-base", "were left after the measurement", 60),
+    "balancing-off": ("numa-hinted-base", "kernel.numa_balancing is 0", 60),
+    "migrate": ("numa-hinted-base", "were left after the measurement", 60),
+}
+NEEDS_TWO_NODES = {"migrate"}
+
+# Run by sh; $R is where results go. before/after: what a run must leave as it was.
+SCRIPT = r"""
+state() {
+  cat /proc/sys/kernel/numa_balancing
+  find /sys/fs/cgroup -name 'smaps-audit-probe-*'
+  for status in /proc/[0-9]*/status; do
+    sed -n 's/^Name:\t\(probe-child\|smaps-audit\)$/\1 left behind/p' "$status" 2>/dev/null
+  done
+}
+state > $R/before
+for turn in $(seq "$REPEAT"); do
+  smaps-audit probe --all --allow-sysctl --format json --spool $R/spool --output $R/probe.$turn.json
+  echo $? > $R/exit.$turn
+done
+smaps-audit doctor --kernel --spool $R/spool --format json > $R/card.json
+smaps-audit probe --gate --spool $R/spool protnone-thp rollup-contention > $R/gate.out
+echo $? > $R/gate.exit
+state > $R/between
+while read -r name probe seconds; do
+  smaps-audit probe "$probe" --allow-sysctl --sabotage "$name" --deadline "$seconds" --format json \
+    > $R/sabotage.$name.json
+  echo $? > $R/sabotage.$name.exit
+done < $R/sabotages
+smaps-audit probe protnone-base numa-hinted-base --allow-sysctl --format json --spool $R/spool > $R/unhurt.json
+state > $R/after
+"""
+# A run that is killed while balancing is on: the guardian puts it back.
+KILLED = r"""
+echo 0 > /proc/sys/kernel/numa_balancing
+smaps-audit probe numa-hinted-base --allow-sysctl --sabotage stuck --deadline 60 --spool $R/spool &
+victim=$!
+for attempt in $(seq 100); do
+  [ "$(cat /proc/sys/kernel/numa_balancing)" = 1 ] && break
+  sleep 0.1
+done
+cat /proc/sys/kernel/numa_balancing > $R/killed.on
+kill -KILL $victim
+wait $victim
+for attempt in $(seq 100); do
+  [ "$(cat /proc/sys/kernel/numa_balancing)" = 0 ] && break
+  sleep 0.1
+done
+cat /proc/sys/kernel/numa_balancing > $R/killed.off
+"""
+
+
+def sabotage_lines(kernel: str) -> str:
+    chosen = {name: row for name, row in SABOTAGE.items() if kernel != "host" or name not in NEEDS_TWO_NODES}
+    return "".join(f"{name} {probe} {seconds}\n" for name, (probe, _, seconds) in chosen.items())
+
+
+def run_in_guest(kernel: str, program: pathlib.Path, repeat: int) -> dict[str, bytes]:
+    script = f"export R=$RESULTS REPEAT={repeat}\n{SCRIPT}\n{KILLED}\ntrue"
+    result = vm.run(kernel, script, programs=[program],
+                    files={"results/sabotages": sabotage_lines(kernel).encode()},
+                    timeout=SECONDS_IN_GUEST * (1 + repeat) / 2, machine=vm.Machine(append=APPEND))
+    return result.files
+
+
+def run_here(program: pathlib.Path, repeat: int) -> dict[str, bytes]:
+    with contextlib.ExitStack() as stack:
+        # One at a time with all else that turns the switch.
+        lock = stack.enter_context(open(host.LOCK, "w", encoding="ascii"))
+        host.fcntl.flock(lock, host.fcntl.LOCK_EX)
+        work = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smaps-audit-probe-")))
+        (work / "bin").mkdir()
+        (work / "bin" / "smaps-audit").symlink_to(program)
+        (work / "sabotages").write_text(sabotage_lines("host"))
+        script = SCRIPT + (KILLED if host.BALANCING.read_text().strip() == "0" else "")
+        subprocess.run(["sh", "-c", script], check=False, stdin=subprocess.DEVNULL,
+                       env={**os.environ, "R": str(work), "REPEAT": str(repeat),
+                            "PATH": f"{work / 'bin'}:{os.environ['PATH']}"},
+                       timeout=SECONDS_ON_HOST * (1 + repeat) / 2)
+        return {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
+
+
+def wrong_probes(kernel: str, report: dict) -> list[str]:
+    wrong = []
+    expected = expect.expected_probes(kernel)
+    seen = {probe["probe"]: (probe["outcome"], *probe["defects"]) for probe in report["probes"]}
+    for name in sorted(expected.keys() | seen.keys()):
+        want, got = expected.get(name), seen.get(name)
+        difference = expect.DIFFERENCES.get((kernel, name))
+        if got == want or (difference and got and got[0] == difference[0]):
+            continue
+        probe = next((p for p in report["probes"] if p["probe"] == name), {})
+        wrong.append(f"{name}: {got} instead of {want}: {probe.get('reason')}; expected {probe.get('expected')}; "
+                     f"observed {probe.get('observed')}")
+    return wrong
+
+
+def wrong_card(kernel: str, card: dict) -> list[str]:
+    wrong = []
+    for row in card["defects"]:
+        want = expect.CARD[kernel].get(row["id"], "unknown")
+        difference = expect.DIFFERENCES.get((kernel, row["id"]))
+        if row["state"] != (difference[0] if difference else want):
+            wrong.append(f"card: {row['id']} is {row['state']} instead of {want}: {row['reason']}")
+        if not row["reason"]:
+            wrong.append(f"card: {row['id']} is {row['state']} without a reason")
+    if card["gup_era"] != expect.ERA[kernel]:
+        wrong.append(f"card: GUP era {card['gup_era']} instead of {expect.ERA[kernel]}")
+    return wrong
+
+
+def wrong_sabotage(kernel: str, files: dict[str, bytes]) -> list[str]:
+    wrong = []
+    for line in sabotage_lines(kernel).splitlines():
+        name, _, seconds = line.split()
+        _, words, _ = SABOTAGE[name]
+        probe = json.loads(files[f"sabotage.{name}.json"])["probes"][0]
+        if probe["outcome"] != "inconclusive" or words not in probe["reason"]:
+            wrong.append(f"sabotage {name}: {probe['outcome']}: {probe['reason']}")
+        if probe["duration_seconds"] > int(seconds) + 10:
+            wrong.append(f"sabotage {name}: {probe['duration_seconds']:.1f} s")
+        if files[f"sabotage.{name}.exit"].strip() != b"2":
+            wrong.append(f"sabotage {name}: exit {files[f'sabotage.{name}.exit']!r}")
+    for probe in json.loads(files["unhurt.json"])["probes"]:
+        if probe["outcome"] != "pass":
+            wrong.append(f"unhurt {probe['probe']}: {probe['outcome']}: {probe['reason']}")
+    for moment in ("between", "after"):
+        if files[moment] != files["before"]:
+            wrong.append(f"left {moment}: {files[moment]!r} instead of {files['before']!r}")
+    if "killed.on" in files and (files["killed.on"], files["killed.off"]) != (b"1\n", b"0\n"):
+        wrong.append(f"killed: {files['killed.on']!r}, then {files['killed.off']!r}")
+    return wrong
+
+
+def wrong_gate(kernel: str, files: dict[str, bytes]) -> list[str]:
+    affected = expect.CARD[kernel]["K01"] == "present"
+    said, code = files["gate.out"].decode(), files["gate.exit"].strip()
+    wrong = []
+    if code != (b"1" if affected else b"0") or said.count("\n") != 1:
+        wrong.append(f"gate: exit {code!r}: {said}")
+    if not said.startswith(f"smaps-audit gate {'FAIL' if affected else 'PASS'}: Linux "):
+        wrong.append(f"gate: {said}")
+    return wrong
+
+
+def check(kernel: str, files: dict[str, bytes], repeat: int) -> list[str]:
+    wrong = []
+    for turn in range(1, repeat + 1):
+        report = json.loads(files[f"probe.{turn}.json"])
+        wrong += [f"run {turn}: {what}" for what in wrong_probes(kernel, report)]
+        if turn == 1:
+            wrong += wrong_card(kernel, report["behaviour_card"])
+        failed = any(probe["outcome"] == "fail" for probe in report["probes"])
+        if files[f"exit.{turn}"].strip() != (b"1" if failed else b"0"):
+            wrong.append(f"run {turn}: exit {files[f'exit.{turn}']!r}")
+    wrong += wrong_card(kernel, json.loads(files["card.json"]))
+    return wrong + wrong_gate(kernel, files) + wrong_sabotage(kernel, files)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernel", choices=expect.KERNELS, required=True)
+    parser.add_argument("--smaps-audit", type=pathlib.Path, required=True)
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--keep", type=pathlib.Path, help="the first report goes there")
+    options = parser.parse_args()
+    program = options.smaps_audit.resolve()
+    if options.kernel == "host" and not os.access(host.BALANCING, os.W_OK):
+        print(f"probe_test: {host.BALANCING} may not be written here", file=sys.stderr)
+        return 77
+    try:
+        files = (run_here(program, options.repeat) if options.kernel == "host"
+                 else run_in_guest(options.kernel, program, options.repeat))
+    except vm.VmUnavailable as error:
+        print(f"probe_test: {error}", file=sys.stderr)
+        return 77
+    if options.keep:
+        options.keep.write_bytes(files["probe.1.json"])
+    wrong = check(options.kernel, files, options.repeat)
+    for what in wrong:
+        print(f"probe_test {options.kernel}: {what}", file=sys.stderr)
+    report = json.loads(files["probe.1.json"])
+    print(f"{options.kernel}: {report['host']['kernel_release']}: {len(report['probes'])} probes in "
+          f"{report['duration_seconds']:.0f} s, GUP era {report['behaviour_card']['gup_era']}, {len(wrong)} wrong")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
