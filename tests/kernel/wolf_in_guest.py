@@ -88,7 +88,9 @@ def tally_of(adversary: Adversary, files: dict[str, bytes], affected: bool) -> w
     tally = wolf_tally.Tally(adversary.name, affected, adversary)
     skipped = files.get(f"{adversary.name}/skipped")
     if skipped is not None:
-        tally.skipped = json.loads(skipped or b"{}").get("why", "it did not start, and did not say why")
+        tally.skipped = json.loads(skipped.strip() or b"{}").get("why", "")
+        if not tally.skipped:
+            tally.problem("did not start, and did not say why")
         return tally
     lines = [parse_line(adversary.name, line, files)
              for line in files.get(f"{adversary.name}/checks", b"").decode().splitlines()]
