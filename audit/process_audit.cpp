@@ -106,8 +106,23 @@ void ProcessAudit::add_finding(Finding finding) {
   same->vmas.push_back(std::move(finding.vmas.front()));
 }
 
+/// Suspects of the screen that were not there any more when the series began.
+void ProcessAudit::conclude_missed_suspects() {
+  for (const Suspect& suspect : suspects_) {
+    const auto watch = std::partition_point(
+        watches_.begin(), watches_.end(),
+        [&](const VmaWatch& each) { return each.range().last <= suspect.range.first; });
+    const bool watched = watch != watches_.end() && watch->range().first < suspect.range.last;
+    const bool too_large =
+        !capabilities_.pagemap_scan && suspect.range.length() > kPlainAddressBudgetBytes;
+    if (watched || too_large) continue;
+    open(suspect.range.length(), suspect.uncovered ? "coverage" : "unstable");
+  }
+}
+
 void ProcessAudit::conclude_watches() {
   const bool judged_before = series_done_ != 0;
+  if (!judged_before) conclude_missed_suspects();
   for (const VmaWatch& watch : watches_) {
     if (blamed_.contains(watch.range().first)) continue;
     const Suspect* const suspect = judged_before ? nullptr : find_suspect(watch.range().first);
@@ -220,6 +235,10 @@ void ProcessAudit::set_verdict(ProcessReport& report) const {
     report.reason.clear();
   } else if (report.open_bytes >= kOpenBytesThatMatter) {
     report.verdict = Verdict::inconclusive;
+    // All that is missing is the sleep, and that can't be had.
+    if (end_.mm_shared && walk_is_unsure(report.reason) && numa_agrees()) {
+      report.reason = "shared_mm";
+    }
   } else {
     report.verdict = Verdict::consistent;
     report.reason.clear();

@@ -96,7 +96,8 @@ class ProcessAudit final : public SampleSink {
                    Interval expected);
   [[nodiscard]] bool totals_suspect() const;
   [[nodiscard]] bool fields_suspect() const;
-  [[nodiscard]] bool numa_vouches() const;
+  static bool walk_is_unsure(std::string_view reason);
+  [[nodiscard]] bool numa_agrees() const;
   [[nodiscard]] bool is_vouched_for(std::string_view reason) const;
   [[nodiscard]] Interval true_rss() const;
   [[nodiscard]] Interval true_pss() const;
@@ -109,6 +110,7 @@ class ProcessAudit final : public SampleSink {
   void settle_geometry();
   [[nodiscard]] Basis series_basis() const;
   [[nodiscard]] const Suspect* find_suspect(std::uint64_t start) const;
+  void conclude_missed_suspects();
   void conclude_watches();
   void conclude_totals();
   void repeat_missing_fields();

@@ -135,24 +135,28 @@ bool ProcessAudit::totals_suspect() const {
   return fields_suspect();
 }
 
-/// numa_maps counts what smaps counts, page by page the same total, while the target slept: a
+/// numa_maps counts what smaps counts, page by page the same total: while the target sleeps a
 /// second witness for pages of which the walk can't tell (docs/method.md §7).
-bool ProcessAudit::numa_vouches() const {
+bool ProcessAudit::numa_agrees() const {
   const auto rss = sums_.get(SmapsField::rss);
   const std::uint64_t elsewhere = sums_.uncompared_rss + special_resident_.high;
-  return numa_read_ && rss && end_.asleep && end_.faults == 0 && numa_bytes_ + elsewhere == *rss;
+  return numa_read_ && rss && end_.faults == 0 && numa_bytes_ + elsewhere == *rss;
+}
+
+bool ProcessAudit::walk_is_unsure(std::string_view reason) {
+  return reason == "maybe_pages" || reason == "address_space";
 }
 
 /// Bytes that only the walk could not tell of; the two other witnesses agree on them.
 bool ProcessAudit::is_vouched_for(std::string_view reason) const {
-  return (reason == "maybe_pages" || reason == "address_space") && numa_vouches();
+  return walk_is_unsure(reason) && end_.asleep && numa_agrees();
 }
 
 /// How far the truth of one bracket's VMAs may lie outside of what its passes saw (docs/method.md
 /// §4). Bytes.
 std::uint64_t ProcessAudit::slack_of(const ChunkSum& chunk) const {
   if (end_.asleep && end_.faults == 0) return 0;
-  if (chunk.userfault) return chunk.size;
+  if (chunk.userfault || end_.mm_shared) return chunk.size;
   const std::uint64_t awake = end_.awake_threads;
   // More than every page of the bracket can't have come; a counter that ran backwards says so too.
   const std::uint64_t all = pages_.pages(chunk.size);

@@ -35,16 +35,35 @@ void set_refusal(ProcessReport& report, const RefusedTarget& refused) {
       report.verdict = Verdict::inconclusive;
       report.reason = "malformed";
       return;
+    case Refusal::unreadable:
+      report.verdict = Verdict::inconclusive;
+      report.reason = "read_error";
+      return;
+    case Refusal::no_pagemap:
+      report.verdict = Verdict::inconclusive;
+      report.reason = "no_pagemap";
+      return;
   }
 }
 
+std::string_view reason_of(Fate fate) {
+  switch (fate) {
+    case Fate::exited: return "exited";
+    case Fate::executed: return "exec";
+    case Fate::replaced:
+    case Fate::same: return "identity";  // it is there, but the mm that we read is not
+  }
+  return "identity";
+}
+
 /// The audit had to end early. Nothing that was seen until then becomes a finding.
-void set_broken_off(ProcessReport& report, const Error& error) {
+void set_broken_off(ProcessReport& report, const Error& error, KernelView& view,
+                    const Target& target) {
   report.explanation = error.message();
   switch (error.code) {
     case ErrorCode::gone:
       report.verdict = Verdict::vanished;
-      report.reason = "exited";
+      report.reason = reason_of(target.fate(view).value_or(Fate::exited));
       return;
     case ErrorCode::denied:
       report.verdict = Verdict::denied;
@@ -89,7 +108,8 @@ ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilit
       capabilities,
       pages,
       {.full_series = options.full_series, .confirm = options.confirm, .frozen = options.frozen}};
-  const SampleLimits limits{.deadline = view.monotonic_now() + options.deadline};
+  const SampleLimits limits{.deadline = view.monotonic_now() + options.deadline,
+                            .sharing = options.sharing};
   Sampler sampler{view, capabilities, pages, *target, limits};
   Result<Ok> done = sampler.sweep(audit);
   // Its other files may speak of the mm of another program by now.
@@ -104,7 +124,7 @@ ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilit
       !done && done.error().code == ErrorCode::deadline && audit.has_findings();
   if (done || out_of_time) done = target->still_same(view, audit.known_page());
   if (!done) {
-    set_broken_off(report, done.error());
+    set_broken_off(report, done.error(), view, *target);
     return report;
   }
   audit.conclude(report);

@@ -3,6 +3,7 @@
 
 #include "audit/verdict.h"
 #include "base/page_geometry.h"
+#include "collect/guards.h"
 #include "collect/kernel_capabilities.h"
 #include "collect/kernel_view.h"
 
@@ -16,6 +17,7 @@ struct AuditOptions {
   bool frozen = false;  ///< the caller holds the target under ptrace (--freeze)
   Nanoseconds deadline{
       std::chrono::seconds(60)};  ///< for one process, then inconclusive{contended}
+  MmSharing* sharing = nullptr;   ///< for many audits in a row; not stored, nullptr in a capture
 };
 
 /// The audit of one process, the same in every program: sweep, screen, confirm, judge.

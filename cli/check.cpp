@@ -85,14 +85,22 @@ class Check {
 
   Result<ProcessReport> audit_one(int pid) {
     if (pid == own_pid_) return skipped_self(pid);
-    AuditOptions audit{.confirm = options_.confirm, .deadline = options_.deadline};
+    AuditOptions audit{
+        .confirm = options_.confirm, .deadline = options_.deadline, .sharing = &sharing_};
     if (!options_.freeze)
       return environment_.audit(view_, capabilities_, report_.host.pages, pid, audit);
     const Result<Freeze> freeze = Freeze::hold(view_, pid);
-    // A process that is gone, or that cannot be stopped in time, is still worth its verdict.
-    if (!freeze && freeze.error().code == ErrorCode::denied) return freeze.error();
+    // One that is gone, cannot be stopped in time, or has a debugger, is still worth its verdict.
+    if (!freeze && freeze.error().code == ErrorCode::denied && is_only_target()) {
+      return freeze.error();
+    }
     audit.frozen = freeze.ok();
     return environment_.audit(view_, capabilities_, report_.host.pages, pid, audit);
+  }
+
+  bool is_only_target() const {
+    const Selection& wanted = options_.selection;
+    return !wanted.all && !wanted.has_filter() && wanted.pids.size() == 1;
   }
 
   // False when nobody reads any more.
@@ -128,6 +136,7 @@ class Check {
   KernelView& view_;
   Output& output_;
   KernelCapabilities capabilities_;
+  MmSharing sharing_;
   AuditReport report_;
   int own_pid_ = 0;
 };

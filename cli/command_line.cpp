@@ -212,22 +212,20 @@ Result<std::chrono::nanoseconds> read_deadline(const std::string& word,
       std::chrono::duration<double>(*seconds));
 }
 
+constexpr std::array kSwitches{FallbackSwitch{"pagemap-scan", &ForcedFallbacks::no_pagemap_scan},
+                               FallbackSwitch{"procmap-query", &ForcedFallbacks::no_procmap_query},
+                               FallbackSwitch{"pfn", &ForcedFallbacks::no_pfn},
+                               FallbackSwitch{"kpageflags", &ForcedFallbacks::no_kpageflags},
+                               FallbackSwitch{"kpagecount", &ForcedFallbacks::no_kpagecount},
+                               FallbackSwitch{"numa-maps", &ForcedFallbacks::no_numa_maps},
+                               FallbackSwitch{"wchan", &ForcedFallbacks::no_wchan}};
+
 Result<ForcedFallbacks> read_fallbacks(const std::vector<std::string>& words) {
-  struct Switch {
-    std::string_view name;
-    bool ForcedFallbacks::*flag;
-  };
-  constexpr std::array kSwitches{Switch{"pagemap-scan", &ForcedFallbacks::no_pagemap_scan},
-                                 Switch{"procmap-query", &ForcedFallbacks::no_procmap_query},
-                                 Switch{"pfn", &ForcedFallbacks::no_pfn},
-                                 Switch{"kpageflags", &ForcedFallbacks::no_kpageflags},
-                                 Switch{"kpagecount", &ForcedFallbacks::no_kpagecount},
-                                 Switch{"numa-maps", &ForcedFallbacks::no_numa_maps},
-                                 Switch{"wchan", &ForcedFallbacks::no_wchan}};
   ForcedFallbacks forced;
   for (const std::string& word : words) {
-    const auto* const found = std::find_if(kSwitches.begin(), kSwitches.end(),
-                                           [&](const Switch& row) { return row.name == word; });
+    const auto* const found =
+        std::find_if(kSwitches.begin(), kSwitches.end(),
+                     [&](const FallbackSwitch& row) { return row.name == word; });
     if (found == kSwitches.end()) return usage("--without: there is no \"" + word + "\"");
     forced.*(found->flag) = true;
   }
@@ -368,6 +366,8 @@ std::string verb_of(const CLI::App& app) {
 }  // namespace
 
 std::string_view tool_version() { return SMAPS_AUDIT_VERSION; }
+
+std::span<const FallbackSwitch> fallback_switches() { return kSwitches; }
 
 Command parse_command_line(int argc, const char* const* argv) {
   Words words;

@@ -16,8 +16,7 @@ constexpr std::array<std::string_view, 4> kVforkWaits = {"kernel_clone", "wait_f
                                                          "_do_fork", "do_fork"};
 
 bool waits_off_queue(std::string_view wchan) {
-  if (wchan.empty() || wchan == "0") return false;
-  return std::find(kVforkWaits.begin(), kVforkWaits.end(), wchan) == kVforkWaits.end();
+  return !wchan.empty() && wchan != "0" && !is_vfork_wait(wchan);
 }
 
 /// nullopt: the thread is gone or unreadable.
@@ -33,13 +32,16 @@ std::optional<ThreadState> read_thread(KernelView& view, const KernelFile& tasks
     if (!wchan) return std::nullopt;
     thread.off_queue = waits_off_queue(*wchan);
   }
-  if (!thread.off_queue) return thread;
+  if (!wchan_works) return thread;
   auto status_file = view.open_at(tasks, tid + "/status");
   if (!status_file) return std::nullopt;
   const auto text = read_whole(view, *status_file);
   if (!text) return std::nullopt;
   const auto status = parse_proc_status(*text);
   if (!status || !status->voluntary_switches || !status->involuntary_switches) return std::nullopt;
+  // A leader that exited stays in the list, without a wchan, until its last thread has ended.
+  thread.off_queue |= status->state == 'Z' || status->state == 'X';
+  if (!thread.off_queue) return thread;
   thread.context_switches = *status->voluntary_switches + *status->involuntary_switches;
   return thread;
 }
@@ -86,29 +88,69 @@ std::uint64_t awake_threads(const ThreadsState& before, const ThreadsState& afte
   return awake;
 }
 
-/// Candidates are processes with the same code and stack start: a fork keeps them too, so kcmp
-/// decides.
-bool mm_may_be_shared(KernelView& view, const Target& target) {
+bool is_vfork_wait(std::string_view wchan) {
+  return std::find(kVforkWaits.begin(), kVforkWaits.end(), wchan) != kVforkWaits.end();
+}
+
+/// Of a leader that has exited: the first living thread.
+MmSharing::Seen MmSharing::look_at(KernelView& view, const KernelFile& proc,
+                                   const std::string& pid) {
+  Seen seen{.at = view.monotonic_now()};
+  const auto look = [&](const std::string& task, const std::string& path) {
+    const auto text = read_stat(view, proc, path + "/stat");
+    if (!text) return std::uint64_t{0};
+    const auto stat = parse_proc_stat(*text);
+    if (!stat || stat->is_kernel_thread()) return std::uint64_t{0};
+    if (stat->has_exited()) return stat->num_threads;
+    seen.task = static_cast<int>(parse_unsigned(task).value_or(0));
+    seen.start_code = stat->start_code;
+    seen.start_stack = stat->start_stack;
+    return stat->num_threads;
+  };
+  if (look(pid, pid) <= 1 || seen.task != 0) return seen;
+  auto tasks = view.open_directory_at(proc, pid + "/task");
+  const auto tids = tasks ? view.list(*tasks) : Result<std::vector<std::string>>{tasks.error()};
+  if (!tids) return seen;
+  const std::string below = pid + "/task/";
+  for (const std::string& tid : *tids) {
+    if (tid == pid) continue;
+    look(tid, below + tid);
+    if (seen.task != 0) break;
+  }
+  return seen;
+}
+
+bool MmSharing::may_be_shared(KernelView& view, const Target& target, Nanoseconds max_age) {
   auto proc = view.open_directory(KernelRoot::proc, ".");
   if (!proc) return true;
   const auto entries = view.list(*proc);
   if (!entries) return true;
+  const Nanoseconds now = view.monotonic_now();
+  const auto shares = [&](const Seen& other) -> std::optional<bool> {
+    if (other.task == 0 || other.start_code != target.start_code() ||
+        other.start_stack != target.start_stack()) {
+      return false;
+    }
+    const auto same = view.same_mm(target.mm_task(), other.task);
+    if (!same && same.error().code == ErrorCode::gone) return std::nullopt;
+    return !same || *same;
+  };
+  std::map<int, Seen> present;
+  bool shared = false;
   for (const std::string& entry : *entries) {
-    const auto pid = parse_unsigned(entry);
-    if (!pid || static_cast<int>(*pid) == target.pid()) continue;
-    auto stat_file = view.open_at(*proc, entry + "/stat");
-    if (!stat_file) continue;
-    const auto text = read_whole(view, *stat_file);
-    if (!text) continue;
-    const auto stat = parse_proc_stat(*text);
-    if (!stat || stat->is_kernel_thread() || stat->state == 'Z') continue;
-    if (stat->start_code != target.start_code() || stat->start_stack != target.start_stack())
-      continue;
-    const auto same = view.same_mm(target.pid(), static_cast<int>(*pid));
-    if (!same && same.error().code == ErrorCode::gone) continue;
-    if (!same || *same) return true;
+    const auto number = parse_unsigned(entry);
+    const int pid = number ? static_cast<int>(*number) : 0;
+    if (pid == 0 || pid == target.pid()) continue;
+    const auto known = seen_.find(pid);
+    const bool fresh = known != seen_.end() && now - known->second.at < max_age;
+    Seen& seen = present[pid] = fresh ? known->second : look_at(view, *proc, entry);
+    std::optional<bool> answer = shared ? true : shares(seen);
+    // Its thread ended after we saw it; the others may go on.
+    if (!answer) answer = shares(seen = look_at(view, *proc, entry));
+    shared = shared || answer.value_or(false);
   }
-  return false;
+  seen_ = std::move(present);
+  return shared;
 }
 
 Vmstat read_vmstat(KernelView& view) {

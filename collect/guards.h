@@ -2,6 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "collect/kernel_view.h"
@@ -14,7 +18,8 @@ namespace smaps_audit {
 struct ThreadState {
   std::uint64_t tid = 0;
   std::uint64_t context_switches = 0;  ///< voluntary + involuntary
-  bool off_queue = false;              ///< wchan names where it waits, and it is not a vfork wait
+  bool off_queue =
+      false;  ///< wchan names where it waits, and it is not a vfork wait; or it is dead
   bool operator==(const ThreadState&) const = default;
 };
 
@@ -38,9 +43,33 @@ inline bool proven_asleep(const ThreadsState& before, const ThreadsState& after)
          awake_threads(before, after) == 0;
 }
 
-/// True if another thread group that is not the target's own uses its mm (vfork, CLONE_VM): such a
-/// target counts as awake whatever its own threads do. Unknown counts as shared.
-bool mm_may_be_shared(KernelView& view, const Target& target);
+/// True if a wchan names the place where a parent waits for its vfork child, which runs in the same
+/// mm.
+bool is_vfork_wait(std::string_view wchan);
+
+/// Finds out whether another thread group uses a target's mm (vfork, CLONE_VM): such a target
+/// counts as awake whatever its own threads do, and faults of the others are in nobody's counters
+/// that we read. To be kept between audits: reading stat of every process for each of them would
+/// take longer than the audits where there are thousands.
+class MmSharing {
+ public:
+  /// Unknown counts as shared. What was learnt of a process is trusted for `max_age`: meanwhile its
+  /// pid can't come to a new sharer unless all pids are used up in between. A process whose stat is
+  /// not shown to us in full stays unseen.
+  bool may_be_shared(KernelView& view, const Target& target, Nanoseconds max_age);
+
+ private:
+  /// A process as it was seen: users of one mm have both starts in common (so does a fork).
+  struct Seen {
+    Nanoseconds at{};
+    int task = 0;  ///< a living thread of it; 0: it has no mm
+    std::uint64_t start_code = 0;
+    std::uint64_t start_stack = 0;
+  };
+  static Seen look_at(KernelView& view, const KernelFile& proc, const std::string& pid);
+
+  std::map<int, Seen> seen_;
+};
 
 /// The host's counters of pages that come in bulk; all zero where the kernel has none.
 Vmstat read_vmstat(KernelView& view);

@@ -28,7 +28,8 @@ struct SweepEnd {
   std::optional<ProcStatm> statm;
   std::uint64_t faults = 0;
   std::uint64_t awake_threads = 0;
-  bool asleep = false;            ///< every thread, from before the first read to after the last
+  bool asleep = false;     ///< every thread, from before the first read to after the last
+  bool mm_shared = false;  ///< another thread group may use the mm: its faults are not in `faults`
   std::uint64_t huge_faults = 0;  ///< H of method.md §4, host-wide
   std::uint64_t collapses = 0;    ///< C of method.md §4, host-wide
 };

@@ -18,6 +18,8 @@ constexpr Nanoseconds kLongestPauseSpan = std::chrono::milliseconds(100);
 // Per page-table page, before anything was measured (docs/design.md, "Gentle").
 constexpr Nanoseconds kWalkPerPageTable = std::chrono::microseconds(15);
 constexpr std::uint64_t kPageTableBytes = 4096;
+// The sweep asks for every process; no finding rests on it (the series asks anew).
+constexpr Nanoseconds kSharingTrusted = std::chrono::seconds(1);
 
 /// Merges two ascending lists of VMAs; where they overlap, the union.
 void merge_vmas(std::vector<Range>& vmas) {
@@ -49,6 +51,7 @@ Sampler::Sampler(KernelView& view, const KernelCapabilities& capabilities,
       limits_(limits),
       reader_(view, capabilities, pages),
       look_ahead_(view, target, capabilities.procmap_query),
+      sharing_(limits.sharing != nullptr ? *limits.sharing : own_sharing_),
       buffer_(kTextBufferBytes, '\0') {}
 
 Result<Ok> Sampler::within_deadline(const KernelFile& file) const {
@@ -120,10 +123,12 @@ std::size_t Sampler::expected_vmas() const {
 
 Result<Ok> Sampler::sweep(SampleSink& sink) {
   const ThreadsState threads_before = read_threads(view_, target_, capabilities_.wchan);
+  // Asked behind the first look at the threads: whoever sleeps from there on makes no new sharer.
+  SweepEnd end;
+  end.mm_shared = sharing_.may_be_shared(view_, target_, kSharingTrusted);
   const Vmstat vmstat_before = read_vmstat(view_);
   const auto faults_before = target_.faults(view_);
   if (!faults_before) return faults_before.error();
-  SweepEnd end;
   const auto status_before = target_.status(view_);
   if (!status_before) return status_before.error();
   end.status_before = *status_before;
@@ -146,7 +151,8 @@ Result<Ok> Sampler::sweep(SampleSink& sink) {
 
   end.faults = *faults_after - *faults_before;
   end.awake_threads = awake_threads(threads_before, threads_after);
-  end.asleep = capabilities_.wchan && proven_asleep(threads_before, threads_after);
+  end.asleep =
+      capabilities_.wchan && !end.mm_shared && proven_asleep(threads_before, threads_after);
   end.huge_faults = since(vmstat_before.thp_fault_alloc, vmstat_after.thp_fault_alloc) +
                     since(vmstat_before.thp_file_mapped, vmstat_after.thp_file_mapped);
   end.collapses =
@@ -251,7 +257,7 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
   random_.seed(view_.entropy());
   const ThreadsState threads_before = read_threads(view_, target_, capabilities_.wchan);
   const bool looks_asleep = capabilities_.wchan && proven_asleep(threads_before, threads_before);
-  const bool shared = !looks_asleep || mm_may_be_shared(view_, target_);
+  const bool shared = !looks_asleep || sharing_.may_be_shared(view_, target_, Nanoseconds{0});
   const auto faults_before = target_.faults(view_);
   if (!faults_before) return faults_before.error();
   last_bracket_ = Nanoseconds{0};

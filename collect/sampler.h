@@ -20,6 +20,7 @@ namespace smaps_audit {
 struct SampleLimits {
   Nanoseconds deadline{};  ///< monotonic; past it the sample ends with Error `deadline`
   bool random_pauses = true;
+  MmSharing* sharing = nullptr;  ///< kept between audits; nullptr: one of this sampler's own
 };
 struct SampleCost {
   std::uint64_t text_bytes = 0;
@@ -81,6 +82,8 @@ class Sampler {
   SampleLimits limits_;
   PageReader reader_;
   LookAhead look_ahead_;
+  MmSharing own_sharing_;
+  MmSharing& sharing_;
   std::string buffer_;
   std::size_t largest_chunk_ = 0;
   std::uint64_t address_budget_ = kPlainAddressBudgetBytes;

@@ -30,11 +30,27 @@ struct StatusNumbers {
 };
 
 /// Why a process was not audited at all.
-enum class Refusal : std::uint8_t { kernel_thread, zombie, gone, denied, malformed };
+enum class Refusal : std::uint8_t {
+  kernel_thread,
+  zombie,
+  gone,
+  denied,
+  malformed,
+  no_pagemap,
+  unreadable,  ///< it is there, and something else failed: EIO, ENOMEM, EMFILE
+};
 
 struct RefusedTarget {
   Refusal why = Refusal::gone;
   Error error;
+};
+
+/// What a second look at a target's stat and executable says of it.
+enum class Fate : std::uint8_t {
+  same,
+  exited,
+  executed,  ///< execve: pid and start time stay, the mm doesn't
+  replaced,  ///< another process has the pid, or the thread whose mm was audited has left it
 };
 
 /// One process, opened back to back (docs/method.md §2): every file is reached through one
@@ -47,12 +63,16 @@ class Target {
   /// The second half of the identity: to be asked after the last read. Error `gone` if the process
   /// or its mm is another one by now. `known_page`: number of a page inside an audited VMA.
   Result<Ok> still_same(KernelView& view, std::optional<std::uint64_t> known_page) const;
+  Result<Fate> fate(KernelView& view) const;
 
   [[nodiscard]] int pid() const { return pid_; }
+  /// The thread whose mm is audited: the pid, or a living thread of a leader that has exited.
+  [[nodiscard]] int mm_task() const { return mm_task_; }
   [[nodiscard]] const std::string& comm() const { return comm_; }
   [[nodiscard]] std::uint64_t start_time_ticks() const { return start_time_ticks_; }
-  [[nodiscard]] std::uint64_t start_code() const { return start_code_; }
-  [[nodiscard]] std::uint64_t start_stack() const { return start_stack_; }
+  /// Of mm_task(): what two users of one mm have in common.
+  [[nodiscard]] std::uint64_t start_code() const { return mm_start_code_; }
+  [[nodiscard]] std::uint64_t start_stack() const { return mm_start_stack_; }
 
   [[nodiscard]] const KernelFile& directory() const { return directory_; }
   [[nodiscard]] const KernelFile& smaps() const { return smaps_; }
@@ -67,13 +87,18 @@ class Target {
   Result<ProcStatm> statm(KernelView& view) const;
 
  private:
-  Result<Ok> open_files(KernelView& view, const KernelFile& from);
+  Result<Ok> open_as(KernelView& view, const ProcStat& stat);
+  Result<Ok> open_files(KernelView& view, bool leader_exited);
+  Result<bool> open_files_of(KernelView& view, const KernelFile& task);
 
   int pid_ = 0;
+  int mm_task_ = 0;
   std::string comm_;
   std::uint64_t start_time_ticks_ = 0;
   std::uint64_t start_code_ = 0;
   std::uint64_t start_stack_ = 0;
+  std::uint64_t mm_start_code_ = 0;
+  std::uint64_t mm_start_stack_ = 0;
   std::optional<FileIdentity> executable_;
   KernelFile directory_;
   KernelFile stat_;
@@ -85,6 +110,10 @@ class Target {
   std::optional<KernelFile> numa_maps_;
   std::optional<KernelFile> smaps_rollup_;
 };
+
+/// stat of a task's directory, `path` below `directory` ("7/stat", "stat").
+Result<std::string> read_stat(KernelView& view, const KernelFile& directory,
+                              const std::string& path);
 
 /// Reads a small file from offset 0 to its end. `limit` is an error (`truncated`), never a silent
 /// cut.

@@ -25,8 +25,8 @@ constexpr std::array kReasons{
         "of it could be finished.",
         "Stop the process for the audit with --freeze."},
     ReasonText{"contended",
-               "The process changes its mappings so fast that our reads did not get through in the "
-               "time they were given.",
+               "The audit did not get through in the time it was given: the process is large, or "
+               "changes its mappings so fast that our reads have to wait.",
                "Give it more time with --deadline, or stop the process with --freeze."},
     ReasonText{"stuck",
                "A read of the process's memory files has not come back long after the deadline: "
@@ -34,8 +34,6 @@ constexpr std::array kReasons{
                "does not come, such as a page of a network or FUSE file system that hangs.",
                "`cat /proc/PID/task/*/wchan` shows what it waits for; ps and top hang on it as "
                "well as soon as they read its memory files."},
-    ReasonText{"deadline", "The time given for one process was used up before the audit was done.",
-               "Give it more time with --deadline."},
     ReasonText{"series",
                "A suspicion was neither confirmed nor refuted before the audit had to end.",
                "Repeat it, or stop the process for the audit with --freeze."},
@@ -56,8 +54,10 @@ constexpr std::array kReasons{
         "a text that is not understood.",
         "Please send a capture: smaps-audit capture PID -o FILE."},
     ReasonText{
-        "no_pagemap", "The pages could not be walked, so that nothing independent was there.",
-        "CAP_DAC_READ_SEARCH beside CAP_SYS_PTRACE opens pagemap of other users' processes."},
+        "no_pagemap",
+        "This kernel has no smaps or no pagemap (CONFIG_PROC_PAGE_MONITOR), so that there is "
+        "nothing to audit or nothing to audit it with.",
+        ""},
     // denied
     ReasonText{"permission", "The kernel does not let us read this process.",
                "Run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH."},
@@ -75,7 +75,6 @@ constexpr std::array kReasons{
                "Audit it with a second smaps-audit."},
     ReasonText{"kernel_thread", "A kernel thread has no memory of its own.", ""},
     ReasonText{"zombie", "The process has ended and given its memory back already.", ""},
-    ReasonText{"interrupted", "The run was interrupted before this process came up.", ""},
 };
 
 }  // namespace

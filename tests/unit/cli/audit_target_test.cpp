@@ -189,6 +189,29 @@ TEST(AuditTarget, AHiddenProcessIsDeniedAndNotGone) {
   EXPECT_EQ(kernel.audit().verdict, Verdict::vanished);
 }
 
+TEST(AuditTarget, FaultsOfAnotherUserOfTheMmAreInNoCounterThatIsRead) {
+  Kernel kernel;
+  kernel.view.set_directory("/proc/.", {"7", "8"});
+  kernel.view.set_file("/proc/./8/stat", kernel.process.stat());
+  EXPECT_EQ(kernel.audit().truth->rss, (Interval{50 * kPage, 50 * kPage}));  // a fork
+  kernel.view.set_same_mm(7, 8, true);
+  const ProcessReport report = kernel.audit();
+  EXPECT_EQ(report.verdict, Verdict::consistent);
+  EXPECT_EQ(report.truth->rss, (Interval{0, report.audited_bytes}));
+}
+
+TEST(AuditTarget, APidThatComesBackBetweenTwoQuestionsIsNotHidden) {
+  Kernel kernel;
+  kernel.view.set_errno("/proc/7", ENOENT);
+  unsigned opened = 0;
+  kernel.view.on_call([&](std::string_view operation, const std::string& path) {
+    if (operation == "open_directory" && path == "/proc/7" && ++opened == 2) {
+      kernel.view.set_errno("/proc/7", 0);
+    }
+  });
+  EXPECT_EQ(kernel.audit().verdict, Verdict::consistent);
+}
+
 TEST(AuditTarget, MissingWitnessesAreDoneWithout) {
   for (const char* name : {"numa_maps", "smaps_rollup"}) {
     Kernel kernel;

@@ -3,18 +3,24 @@
 
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <functional>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "collect/live_kernel_view.h"
 #include "collect/target.h"
+#include "tests/support/failing_kernel_view.h"
 
 namespace smaps_audit {
 namespace {
@@ -163,6 +169,76 @@ TEST(Freeze, SaysThatAnotherTracerIsThere) {
   const Result<Freeze> second = Freeze::hold(view, child.pid());
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.error().code, ErrorCode::denied);
+}
+
+/// A parent that waits in vfork for a child, until the child is told to exec or to end.
+class VforkingParent {
+ public:
+  VforkingParent() {
+    if (::pipe(ends_) != 0) std::abort();
+    pid_ = ::fork();
+    if (pid_ == 0) run();
+    std::this_thread::sleep_for(100ms);
+  }
+  VforkingParent(const VforkingParent&) = delete;
+  VforkingParent& operator=(const VforkingParent&) = delete;
+  ~VforkingParent() {
+    let_child_end();
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] int pid() const { return pid_; }
+  void let_child_end() {
+    for (int& end : ends_) {
+      if (end >= 0) ::close(std::exchange(end, -1));
+    }
+  }
+
+ private:
+  // clone() and not vfork(): a sanitizer makes a fork of that.
+  [[noreturn]] void run() {
+    ::close(ends_[1]);
+    static std::array<char, 65536> stack;
+    const auto wait_for_word = [](void* end) {
+      char nothing = 0;
+      while (::read(*static_cast<int*>(end), &nothing, 1) > 0) continue;
+      return 0;
+    };
+    ::clone(wait_for_word, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, ends_);
+    ::_exit(7);
+  }
+  int ends_[2] = {-1, -1};
+  pid_t pid_ = -1;
+};
+
+TEST(Freeze, LeavesAParentThatWaitsForItsVforkChildAloneAtOnce) {
+  VforkingParent parent;
+  LiveKernelView view;
+  const auto begun = std::chrono::steady_clock::now();
+  const Result<Freeze> freeze = Freeze::hold(view, parent.pid());
+  ASSERT_FALSE(freeze.ok());
+  EXPECT_EQ(freeze.error().code, ErrorCode::unsupported);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 1s);
+  parent.let_child_end();
+  int status = 0;
+  ASSERT_EQ(::waitpid(parent.pid(), &status, 0), parent.pid());
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+TEST(Freeze, ATargetThatNeverStoppedRunsOnAfterwards) {
+  VforkingParent parent;
+  LiveKernelView view;
+  FailingKernelView blind{view};
+  const std::string pid = std::to_string(parent.pid());
+  blind.fail_path("/proc/" + pid + "/task/" + pid + "/wchan", EACCES);
+  const Result<Freeze> freeze = Freeze::hold(blind, parent.pid(), 200ms);
+  ASSERT_FALSE(freeze.ok());
+  EXPECT_EQ(freeze.error().code, ErrorCode::deadline);
+  // Nobody holds it any more, though we go on: it ends by itself once its child does.
+  parent.let_child_end();
+  int status = 0;
+  ASSERT_EQ(::waitpid(parent.pid(), &status, 0), parent.pid());
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
 TEST(Freeze, SaysThatTheProcessIsGone) {

@@ -48,10 +48,10 @@ std::string FakeProcess::record(const FakeVma& vma) const {
 
 std::string FakeProcess::stat() const {
   return fmt::format(
-      "7 ({}) {} 1 7 7 0 -1 {} {} 0 0 0 0 0 0 0 20 0 1 0 {} 0 0 0 {} 0 {} 0 0 0 0 0 0 0 0 0 0 0 0 "
+      "7 ({}) {} 1 7 7 0 -1 {} {} 0 0 0 0 0 0 0 20 0 {} 0 {} 0 0 0 {} 0 {} 0 0 0 0 0 0 0 0 0 0 0 0 "
       "0 0 0 "
       "0 0 0 0 0 0 0 0 0 0\n",
-      comm, state, flags, faults, start_time, start_code, start_stack);
+      comm, state, flags, faults, threads, start_time, start_code, start_stack);
 }
 
 std::string FakeProcess::status() const {

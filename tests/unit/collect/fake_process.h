@@ -33,6 +33,7 @@ class FakeProcess {
   std::uint64_t start_code = 0x1000;
   std::uint64_t start_stack = 0x7f00;
   char state = 'S';
+  std::uint64_t threads = 1;  ///< as stat counts them
   std::string flags = "4194560";
   std::size_t records_per_read = 2;  ///< of smaps
   bool scan = false;                 ///< the kernel has PAGEMAP_SCAN and PROCMAP_QUERY

@@ -28,6 +28,8 @@ class GuardsTest : public testing::Test {
 
 using Guards = GuardsTest;
 
+constexpr Nanoseconds kAnew{0};
+
 ThreadsState threads_of(std::vector<ThreadState> threads) { return {std::move(threads), true}; }
 
 TEST_F(Guards, AThreadWithAWaitChannelIsOffTheQueue) {
@@ -75,6 +77,16 @@ TEST_F(Guards, AThreadThatCanNotBeReadIsAwake) {
   }
 }
 
+TEST_F(Guards, ALeaderThatExitedSleeps) {
+  process.wchan = "0";
+  process.publish();
+  std::string dead = process.status();
+  dead.replace(dead.find("S (sleeping)"), 12, "Z (zombie)");
+  view.set_file("/proc/7/task/7/status", dead);
+  const ThreadsState state = read_threads(view, open(), true);
+  EXPECT_TRUE(proven_asleep(state, state));
+}
+
 TEST(AwakeThreads, CountsWhoRanCameOrWent) {
   const ThreadState sleeper{.tid = 1, .context_switches = 5, .off_queue = true};
   const ThreadState ran{.tid = 1, .context_switches = 6, .off_queue = true};
@@ -93,19 +105,54 @@ TEST(AwakeThreads, NoThreadAtAllProvesNothing) {
 
 TEST_F(Guards, AnMmIsSharedIfAnotherGroupUsesIt) {
   const Target target = open();
-  EXPECT_FALSE(mm_may_be_shared(view, target));
+  MmSharing sharing;
+  EXPECT_FALSE(sharing.may_be_shared(view, target, kAnew));
   view.set_directory("/proc/.", {"7", "8"});
   view.set_file("/proc/./8/stat", process.stat());
   view.set_same_mm(7, 8, false);
-  EXPECT_FALSE(mm_may_be_shared(view, target));
+  EXPECT_FALSE(sharing.may_be_shared(view, target, kAnew));
   view.set_same_mm(7, 8, true);
-  EXPECT_TRUE(mm_may_be_shared(view, target));
+  EXPECT_TRUE(sharing.may_be_shared(view, target, kAnew));
+}
+
+TEST_F(Guards, AnMmIsSharedWithTheThreadsOfALeaderThatExited) {
+  const Target target = open();
+  view.set_directory("/proc/.", {"7", "8"});
+  view.set_directory("/proc/./8/task", {"8", "9"});
+  view.set_file("/proc/./8/task/9/stat", process.stat());
+  view.set_same_mm(7, 9, true);
+  process.state = 'Z';
+  process.threads = 2;
+  view.set_file("/proc/./8/stat", process.stat());
+  MmSharing sharing;
+  EXPECT_TRUE(sharing.may_be_shared(view, target, kAnew));
+  process.threads = 1;
+  view.set_file("/proc/./8/stat", process.stat());
+  EXPECT_FALSE(sharing.may_be_shared(view, target, kAnew));
+}
+
+TEST_F(Guards, WhatWasSeenOfAProcessIsTrustedForAWhileAndANewOneIsSeenAtOnce) {
+  const Target target = open();
+  view.set_directory("/proc/.", {"7", "8"});
+  process.start_code = 0x2000;
+  view.set_file("/proc/./8/stat", process.stat());
+  process.start_code = 0x1000;
+  MmSharing sharing;
+  EXPECT_FALSE(sharing.may_be_shared(view, target, std::chrono::hours(1)));
+  view.set_file("/proc/./8/stat", process.stat());
+  view.set_same_mm(7, 8, true);
+  EXPECT_FALSE(sharing.may_be_shared(view, target, std::chrono::hours(1)));
+  EXPECT_TRUE(sharing.may_be_shared(view, target, kAnew));
+  view.set_directory("/proc/.", {"7", "9"});
+  view.set_file("/proc/./9/stat", process.stat());
+  view.set_same_mm(7, 9, true);
+  EXPECT_TRUE(sharing.may_be_shared(view, target, std::chrono::hours(1)));
 }
 
 TEST_F(Guards, UnknownCountsAsShared) {
   const Target target = open();
   view.set_errno("/proc/.", EACCES);
-  EXPECT_TRUE(mm_may_be_shared(view, target));
+  EXPECT_TRUE(MmSharing{}.may_be_shared(view, target, kAnew));
 }
 
 TEST_F(Guards, VmstatThatCanNotBeReadIsAbsent) {

@@ -74,9 +74,60 @@ TEST_F(TargetTest, ALeaderThatExitedLeavesItsMemoryToItsThreads) {
     view.set_file(std::string{"/proc/7/task/9/"} + name, "");
   }
   view.set_file("/proc/7/task/9/maps", "00010000-00020000 rw-p 00000000 00:00 0 \n");
+  view.set_file("/proc/7/task/9/stat", process.stat());
+  process.state = 'Z';
+  process.threads = 3;
+  process.start_code = 0;
+  view.set_file("/proc/7/stat", process.stat());
+  for (const int errno_value : {0, ESRCH}) {  // empty files, or from 6.14 none at all
+    view.set_errno("/proc/7/smaps", errno_value);
+    const Target target = open();
+    EXPECT_EQ(target.smaps().path(), "/proc/7/task/9/smaps");
+    EXPECT_EQ(target.mm_task(), 9);
+    EXPECT_EQ(target.start_code(), 0x1000u);
+    EXPECT_EQ(*target.fate(view), Fate::same);
+  }
+  process.threads = 1;
+  view.set_file("/proc/7/stat", process.stat());
+  EXPECT_EQ(refusal(), Refusal::zombie);
+}
+
+TEST_F(TargetTest, AKernelWithoutPagemapIsNoProcessThatIsGone) {
+  view.remove("/proc/7/pagemap");
+  EXPECT_EQ(refusal(), Refusal::no_pagemap);
+  EXPECT_EQ(refused.error.code, ErrorCode::unsupported);
+  process.publish();
+  view.set_errno("/proc/7/pagemap", ESRCH);
+  EXPECT_EQ(refusal(), Refusal::gone);
+}
+
+TEST_F(TargetTest, AnErrorOfOursIsNoProcessThatIsGone) {
+  for (const int errno_value : {EIO, ENOMEM, EMFILE}) {
+    for (const char* file : {"/proc/7", "/proc/7/stat", "/proc/7/smaps", "/proc/7/maps"}) {
+      view.set_errno(file, errno_value);
+      EXPECT_EQ(refusal(), Refusal::unreadable) << file;
+      view.set_errno(file, 0);
+    }
+  }
+}
+
+TEST_F(TargetTest, TellsWhatBecameOfIt) {
   const Target target = open();
-  EXPECT_EQ(target.smaps().path(), "/proc/7/task/9/smaps");
-  EXPECT_FALSE(target.smaps_rollup());  // a thread has none
+  EXPECT_EQ(*target.fate(view), Fate::same);
+  process.start_stack = 0x8f00;
+  process.publish();
+  EXPECT_EQ(*target.fate(view), Fate::executed);
+  process.flags = "4194564";  // PF_EXITING: no start of the stack is told any more
+  process.publish();
+  EXPECT_EQ(*target.fate(view), Fate::exited);
+  process.threads = 2;
+  process.publish();
+  EXPECT_EQ(*target.fate(view), Fate::replaced);
+  process.start_time = 4712;
+  process.publish();
+  EXPECT_EQ(*target.fate(view), Fate::replaced);
+  view.set_errno("/proc/7/stat", ESRCH);
+  EXPECT_EQ(*target.fate(view), Fate::exited);
 }
 
 TEST_F(TargetTest, IsAnotherOneAfterAnExec) {
