@@ -76,7 +76,7 @@ TEST(Explain, TakesTheLastPartOfAnIdAndEitherCase) {
 }
 
 TEST(Explain, SaysBothWhereAReasonAndAnErrorShareAWord) {
-  const CliRun run = CliFixture{}.run({"explain", "deadline"});
+  const CliRun run = CliFixture{}.run({"explain", "gone"});
   EXPECT_NE(run.out.find("why a process got no conclusive verdict"), std::string::npos) << run.out;
   EXPECT_NE(run.out.find("why something could not be had"), std::string::npos) << run.out;
 }
