@@ -109,7 +109,7 @@ ProcessReport audit_target(KernelView& view, const KernelCapabilities& capabilit
       pages,
       {.full_series = options.full_series, .confirm = options.confirm, .frozen = options.frozen}};
   const SampleLimits limits{.deadline = view.monotonic_now() + options.deadline,
-                            .sharing = options.sharing};
+                            .sharing = options.sharing.get()};
   Sampler sampler{view, capabilities, pages, *target, limits};
   Result<Ok> done = sampler.sweep(audit);
   // Its other files may speak of the mm of another program by now.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
+
 #include "audit/verdict.h"
 #include "base/page_geometry.h"
 #include "collect/guards.h"
@@ -17,7 +19,9 @@ struct AuditOptions {
   bool frozen = false;  ///< the caller holds the target under ptrace (--freeze)
   Nanoseconds deadline{
       std::chrono::seconds(60)};  ///< for one process, then inconclusive{contended}
-  MmSharing* sharing = nullptr;   ///< for many audits in a row; not stored, nullptr in a capture
+  /// For many audits in a row; not stored, nullptr in a capture. Belongs to an audit that got
+  /// stuck.
+  std::shared_ptr<MmSharing> sharing = nullptr;
 };
 
 /// The audit of one process, the same in every program: sweep, screen, confirm, judge.

@@ -70,6 +70,7 @@ class Check {
         progress.clear();
         return complain(environment_, process.error(), kExitCannotRun);
       }
+      if (process->reason == "stuck") sharing_ = std::make_shared<MmSharing>();
       report_.summary.count(*process);
       if (!keep(*std::move(process))) break;
     }
@@ -86,7 +87,7 @@ class Check {
   Result<ProcessReport> audit_one(int pid) {
     if (pid == own_pid_) return skipped_self(pid);
     AuditOptions audit{
-        .confirm = options_.confirm, .deadline = options_.deadline, .sharing = &sharing_};
+        .confirm = options_.confirm, .deadline = options_.deadline, .sharing = sharing_};
     if (!options_.freeze)
       return environment_.audit(view_, capabilities_, report_.host.pages, pid, audit);
     const Result<Freeze> freeze = Freeze::hold(view_, pid);
@@ -136,7 +137,7 @@ class Check {
   KernelView& view_;
   Output& output_;
   KernelCapabilities capabilities_;
-  MmSharing sharing_;
+  std::shared_ptr<MmSharing> sharing_ = std::make_shared<MmSharing>();
   AuditReport report_;
   int own_pid_ = 0;
 };

@@ -3,12 +3,15 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <functional>
+#include <future>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "cli/audit_target.h"
+#include "cli/bounded_audit.h"
 #include "report/reasons.h"
 #include "tests/unit/cli/cli_fixture.h"
 #include "tests/unit/collect/fake_process.h"
@@ -156,6 +159,18 @@ std::string contended() {
   return kernel.reason();
 }
 
+std::string stuck() {
+  // What the stuck thread uses has to outlive the test.
+  static Kernel& kernel = *new Kernel;
+  static auto& never = *new std::promise<void>;
+  kernel.view.on_call([](std::string_view operation, const std::string& path) {
+    if (operation == "read" && path == "/proc/7/smaps") never.get_future().wait();
+  });
+  constexpr auto kSoon = std::chrono::milliseconds(20);
+  return audit_bounded(kernel.view, kernel.found, PageGeometry{}, 7, {.deadline = kSoon}, kSoon)
+      .reason;
+}
+
 std::string read_error() {
   Kernel kernel;
   kernel.view.set_errno("/proc/7/statm", EIO);
@@ -242,6 +257,7 @@ const std::map<std::string_view, std::string (*)()> kForced = {
     {"unstable", unstable},
     {"contended", contended},
     {"series", series},
+    {"stuck", stuck},
     {"address_space", address_space},
     {"shared_mm", shared_mm},
     {"read_error", read_error},
