@@ -75,7 +75,7 @@ SECOND_PART = (
     Adversary("thp-always", settings=((f"{THP}/enabled", "always"),), here=None),
     Adversary("mthp", settings=tuple((f"{THP}/hugepages-{size}/enabled", "inherit") for size in MTHP_SIZES),
               here=((f"{THP}/hugepages-64kB/enabled", "madvise"),)),
-    Adversary("memcg-limit", file_system=True),
+    Adversary("memcg-limit", file_system=True, swap=True),
     Adversary("swap", swap=True),
     Adversary("io-uring-buffers"),
     Adversary("fuse-hang"),

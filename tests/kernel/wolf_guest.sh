@@ -26,7 +26,7 @@ if [ -b /dev/zram0 ] && [ -b /dev/zram1 ]; then
   echo "${SWAP_MIB}M" > /sys/block/zram0/disksize
   echo "${FILE_SYSTEM_MIB}M" > /sys/block/zram1/disksize
   mkswap /dev/zram0 > /dev/null
-  mke2fs /dev/zram1 > /dev/null && mkdir -p /mnt/disk && mount -t ext4 /dev/zram1 /mnt/disk
+  mke2fs -b 4096 /dev/zram1 > /dev/null && mkdir -p /mnt/disk && mount -t ext4 /dev/zram1 /mnt/disk
 fi 2>&1
 
 RESTORE=''
