@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// adversary NAME [SECONDS]: one way to make an audit err, flat out until killed, until its parent
-// dies, or for SECONDS. Prints one JSON line with the pids to audit once it is going (adversary.h).
+// adversary [--with-deficit N] NAME [SECONDS]: one way to make an audit err, flat out until killed,
+// until its parent dies, or for SECONDS. Prints one JSON line with the pids to audit once it is
+// going (adversary.h). With a deficit it holds N huge pages under PROT_NONE besides: a kernel with
+// K01 leaves them out of Rss.
 
 #include "tests/workloads/adversary.h"
 
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <span>
@@ -19,13 +24,26 @@
 #include "base/parse_int.h"
 
 namespace smaps_audit::workloads {
+namespace {
+
+std::string json_of(Memory deficit) {
+  if (deficit.empty()) return {};
+  std::array<char, 128> text{};
+  const auto start = reinterpret_cast<std::uintptr_t>(deficit.data());
+  const int length = std::snprintf(text.data(), text.size(),
+                                   R"(,"deficit":{"start":"%zx","end":"%zx","bytes":%zu})", start,
+                                   start + deficit.size(), deficit.size());
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+}  // namespace
 
 void Run::announce(std::initializer_list<pid_t> pids) const {
   std::string list;
   for (const pid_t pid : pids) list += (list.empty() ? "" : ",") + std::to_string(pid);
   const std::string line = "{\"ready\":true,\"adversary\":\"" + name_ +
                            "\",\"pid\":" + std::to_string(*pids.begin()) + ",\"pids\":[" + list +
-                           "]}\n";
+                           "]" + json_of(deficit_) + "}\n";
   if (std::fputs(line.c_str(), stdout) < 0 || std::fflush(stdout) != 0) die("stdout");
 }
 
@@ -43,6 +61,8 @@ void Run::skip(const char* why, int errno_value) const {
 namespace {
 
 using namespace smaps_audit::workloads;
+
+constexpr std::uint64_t kMostHugePages = 512;
 
 struct Adversary {
   std::string_view name;
@@ -97,8 +117,18 @@ constexpr std::array kAdversaries{
     Adversary{"stress-numa", run_stress},
 };
 
+Memory hold_deficit(std::uint64_t huge_pages) {
+  const Memory memory = map_guarded(huge_pages * kPmdBytes, Pages::huge);
+  if (!fill_with_huge_pages(memory)) {
+    std::fputs("adversary: the kernel gave no huge pages\n", stderr);
+    std::exit(kExitCannotRun);
+  }
+  protect(memory, PROT_NONE);
+  return memory;
+}
+
 int usage() {
-  std::fputs("usage: adversary NAME [SECONDS]\n", stderr);
+  std::fputs("usage: adversary [--with-deficit HUGE_PAGES] NAME [SECONDS]\n", stderr);
   for (const Adversary& adversary : kAdversaries) {
     std::fprintf(stderr, "  %s\n", adversary.name.data());
   }
@@ -108,7 +138,14 @@ int usage() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::span<char*> words(argv, static_cast<std::size_t>(argc));
+  std::span<char*> words(argv, static_cast<std::size_t>(argc));
+  std::uint64_t huge_pages = 0;
+  if (words.size() > 2 && std::string_view(words[1]) == "--with-deficit") {
+    const std::optional<std::uint64_t> given = smaps_audit::parse_unsigned(words[2]);
+    if (!given || *given == 0 || *given > kMostHugePages) return usage();
+    huge_pages = *given;
+    words = words.subspan(2);
+  }
   if (words.size() < 2 || words.size() > 3) return usage();
   std::uint64_t number = 0;
   if (words.size() == 3) {
@@ -130,7 +167,8 @@ int main(int argc, char** argv) {
                                : Run::Clock::now() + std::chrono::seconds(number);
   for (const Adversary& adversary : kAdversaries) {
     if (adversary.name != name) continue;
-    adversary.run(Run(std::string(name), end));
+    const Memory deficit = huge_pages == 0 ? Memory{} : hold_deficit(huge_pages);
+    adversary.run(Run(std::string(name), end, deficit));
     return 0;
   }
   return usage();

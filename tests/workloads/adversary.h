@@ -18,14 +18,16 @@ namespace smaps_audit::workloads {
 class Run {
  public:
   using Clock = std::chrono::steady_clock;
-  Run(std::string name, Clock::time_point end) : name_(std::move(name)), end_(end) {}
+  Run(std::string name, Clock::time_point end, Memory deficit = {})
+      : name_(std::move(name)), end_(end), deficit_(deficit) {}
 
   [[nodiscard]] bool over() const { return Clock::now() >= end_; }
   [[nodiscard]] Clock::time_point end() const { return end_; }
   [[nodiscard]] const std::string& name() const { return name_; }
 
   /// One JSON line, once it is going: {"ready":true,"adversary":"…","pid":first,"pids":[…]};
-  /// `pids` are the processes to audit.
+  /// `pids` are the processes to audit. With a deficit: "deficit":{"start":"7f…","end":"7f…",
+  /// "bytes":…} as well, which is what a kernel with K01 leaves out of Rss there.
   void announce(std::initializer_list<pid_t> pids) const;
 
   /// Instead: {"ready":false,"adversary":"…","why":"…"} and the end (77). This kernel or this
@@ -35,6 +37,7 @@ class Run {
  private:
   std::string name_;
   Clock::time_point end_;
+  Memory deficit_;
 };
 
 /// Flips random runs of 1–4 pages (present, MADV_DONTNEED) in windows of 512 to 16 384 pages.
