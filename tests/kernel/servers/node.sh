@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+# V8 in three threads; `node` is Debian's.
+exec /usr/bin/node --max-old-space-size=192 /job/churn.js
