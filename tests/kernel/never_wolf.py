@@ -40,6 +40,7 @@ from wolf_checks import (CONTROL, CONTROL_SHARE, VARIANT_STRIDE, VARIANTS, label
 from wolf_host import size_of, stays_stopped  # noqa: E402, F401
 
 NIGHTLY = os.environ.get("SMAPS_AUDIT_NIGHTLY") == "1"
+SERVERS_MARK = "<!-- tests/kernel/wolf_servers.py writes from here on -->"
 Machine = tuple[str, list[wolf_tally.Tally]]
 
 
@@ -74,7 +75,10 @@ def write_docs(path: pathlib.Path, sections: Sequence[list[str]]) -> None:
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     words = [word for word in sys.argv[1:] if not word.startswith("--evidence")]
     ran = f"Run of {date}: `tests/kernel/never_wolf.py {shlex.join(words)}`"
-    path.write_text("\n".join([DOCS_HEAD, ran, "", *("\n".join(lines) + "\n" for lines in sections)]))
+    # The section of wolf_servers.py stays.
+    _, mark, servers = path.read_text().partition(SERVERS_MARK) if path.exists() else ("", "", "")
+    path.write_text("\n".join([DOCS_HEAD, ran, "", *("\n".join(lines) + "\n" for lines in sections)]) +
+                    (f"\n{mark}{servers}" if mark else ""))
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -135,6 +135,20 @@ def rows_of(size: int, adversaries: Sequence[str], results: expect.Results) -> l
     return rows
 
 
+def run_size(size: int, adversaries: Sequence[str], options: argparse.Namespace) -> tuple[str, list[Row]] | None:
+    """The kernel's release and what was found; None if this kernel loses nothing."""
+    programs = [options.bin / "cli/smaps-audit", options.bin / "tests/workloads/workload",
+                options.bin / "tests/workloads/adversary"]
+    sleeping_runs = max(3, options.runs)
+    seconds = 300 + (len(adversaries) + 1) * (sleeping_runs * (DEADLINE_SECONDS + 10) + 20)
+    result = vm.run(options.kernel, script(size, adversaries, options.runs, sleeping_runs), programs=programs,
+                    timeout=seconds)
+    results = expect.Results(result.files)
+    if not results.affected:
+        return None
+    return result.files["release"].decode().strip(), rows_of(size, adversaries, results)
+
+
 def failures(rows: Sequence[Row]) -> list[str]:
     found = [f"{row.size} × 2 MiB, {row.name}: {what}" for row in rows for what in row.wrong]
     found += [f"{row.size} × 2 MiB, {row.name}: found in {row.found} of {row.checks}" for row in rows
@@ -190,21 +204,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--docs", type=pathlib.Path, help="write the page there")
     options = parser.parse_args(arguments)
     adversaries = options.adversary or (ADVERSARIES if NIGHTLY else SHORT_ADVERSARIES)
-    programs = [options.bin / "cli/smaps-audit", options.bin / "tests/workloads/workload",
-                options.bin / "tests/workloads/adversary"]
     rows: list[Row] = []
     release = ""
     try:
         for size in options.size or (SIZES if NIGHTLY else SHORT_SIZES):
-            text = script(size, adversaries, options.runs, max(3, options.runs))
-            seconds = 120 + (len(adversaries) + 1) * (max(3, options.runs) * (DEADLINE_SECONDS + 5) + 10)
-            result = vm.run(options.kernel, text, programs=programs, timeout=seconds)
-            results = expect.Results(result.files)
-            if not results.affected:
+            found = run_size(size, adversaries, options)
+            if found is None:
                 print(f"SKIP {options.kernel} reports memory under PROT_NONE: nothing is missing that could be found")
                 return 77
-            release = result.files["release"].decode().strip()
-            rows += rows_of(size, adversaries, results)
+            release = found[0]
+            rows += found[1]
     except vm.VmUnavailable as error:
         print(f"SKIP {error}")
         return 77

@@ -41,7 +41,6 @@ from wolf_adversaries import Adversary  # noqa: E402
 JOBS = pathlib.Path(__file__).resolve().parent / "servers"
 START_SECONDS = 120
 END_SECONDS = 30
-MARK = "<!-- tests/kernel/wolf_servers.py writes from here on -->"
 # The shell stays as the first process of its PID namespace: its death, which is that of unshare, ends them all.
 ENTER = """
 { mount --make-rprivate / && mount --bind "$1" "$1" && mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev" &&
@@ -235,9 +234,9 @@ def section(tallies: Sequence[wolf_tally.Tally], work: Sequence[str], left_out: 
 
 
 def write_docs(path: pathlib.Path, lines: Sequence[str]) -> None:
-    """Replaces what stands behind MARK."""
-    before = path.read_text().partition(MARK)[0].rstrip("\n") if path.exists() else ""
-    path.write_text(f"{before}\n\n{MARK}\n\n" + "\n".join(lines) + "\n")
+    """Replaces what stands behind the mark."""
+    before = path.read_text().partition(never_wolf.SERVERS_MARK)[0].rstrip("\n") if path.exists() else ""
+    path.write_text(f"{before}\n\n{never_wolf.SERVERS_MARK}\n\n" + "\n".join(lines) + "\n")
 
 
 def main(arguments: Sequence[str]) -> int:
