@@ -81,6 +81,24 @@ TEST(TotalsWatch, FindsARollupThatIsAlwaysShort) {
   EXPECT_FALSE(found[0].defect);  // the same number every time is no race
 }
 
+TEST(TotalsWatch, ARollupThatRepeatsSmapsIsExactOnlyBesideOneExpectedNumber) {
+  Finding smaps;
+  smaps.defect = "K01";
+  for (const std::uint64_t width : {std::uint64_t{0}, 3 * kPage}) {
+    TotalsWatch watch;
+    for (int i = 0; i < 24; ++i) {
+      feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - kHuge});
+      watch.on_walk({kRss - width, kRss});
+    }
+    const auto found = watch.findings(true, {kHuge, kHuge}, true, smaps, 0);
+    ASSERT_FALSE(found.empty());
+    EXPECT_EQ(found[0].interface, Interface::smaps_rollup);
+    EXPECT_EQ(found[0].defect, "K01");
+    EXPECT_EQ(found[0].exact, width == 0);
+    EXPECT_EQ(found[0].error_bytes, kHuge - width);
+  }
+}
+
 TEST(TotalsWatch, KnowsARollupThatIsShortByAnotherAmountEachTime) {
   std::vector<Step> steps;
   for (std::uint64_t i = 0; i < 24; ++i) steps.push_back({.rollup = kRss - kHuge - i * kPage});
