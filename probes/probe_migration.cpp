@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint64_t kSeed = 11000;
 constexpr std::size_t kPagesCompared = 16;
-constexpr std::int64_t kMovesThatMatter = 20;
+constexpr std::int64_t kMovesThatMatter = 5;
 constexpr std::int64_t kReadsThatMatter = 20;
 constexpr std::string_view kMoving = "moving";
 constexpr std::string_view kAtRest = "at-rest";
@@ -112,7 +112,7 @@ void run(ProbeChild& child) {
 }
 
 Observation observe(Measurer& measurer, const std::string& state) {
-  constexpr std::chrono::milliseconds kLongEnough{2000};
+  constexpr std::chrono::milliseconds kLongEnough{4000};
   return state == kMoving ? measurer.region_for(state, kLongEnough) : measurer.brief(state);
 }
 
@@ -150,7 +150,7 @@ const Probe kMigrationRace{
     .name = "migration-race",
     .question = "Do smaps and data stay whole while a huge page moves between nodes?",
     .needs = "two nodes with memory, transparent huge pages",
-    .cost = "3 MiB, two busy threads for 2 s",
+    .cost = "3 MiB, two busy threads for 4 s",
     .tier = Tier::balanced,
     .run = run,
     .judge = judge,

@@ -64,6 +64,8 @@ while read -r name probe seconds; do
   smaps-audit probe "$probe" --allow-sysctl --sabotage "$name" --deadline "$seconds" --format json \
     > $R/sabotage.$name.json
   echo $? > $R/sabotage.$name.exit
+  # balancing-off stands for somebody else who turns it off: nobody but us puts that back.
+  head -n 1 $R/before > /proc/sys/kernel/numa_balancing
 done < $R/sabotages
 smaps-audit probe protnone-base numa-hinted-base --allow-sysctl --format json --spool $R/spool > $R/unhurt.json
 state > $R/after
