@@ -85,7 +85,7 @@ TEST(TotalsWatch, ARollupThatRepeatsSmapsIsExactOnlyBesideOneExpectedNumber) {
   Finding smaps;
   smaps.defect = "K01";
   for (const std::uint64_t width : {std::uint64_t{0}, 3 * kPage}) {
-    TotalsWatch watch;
+    TotalsWatch watch{kPages};
     for (int i = 0; i < 24; ++i) {
       feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - kHuge});
       watch.on_walk({kRss - width, kRss});
