@@ -94,6 +94,15 @@ Interval testimony(const VmaWatch& vma, Interface witness, const PageGeometry& p
   return {};
 }
 
+/// K08: what smaps counts too much are pages that every walk shows as lost to memory errors.
+void match_poison(Blame& blame, const VmaWatch& vma) {
+  if (blame.direction != Direction::excess || blame.error == 0) return;
+  if (blame.error == vma.poisoned()) {
+    const KnownDefect* const defect = find_known_defect("K08");
+    if (defect != nullptr) blame.defect = defect->id;
+  }
+}
+
 /// K01: whole PMDs are missing, the VMA has that many, and the witnesses that the table names agree
 /// on them (docs/method.md §8).
 void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) {
@@ -166,6 +175,7 @@ std::optional<Blame> blame(const VmaWatch& vma, bool asleep, bool numa_settled,
           testimony(vma, result.against.value_or(other), pages));
   const bool rss_by_walk = result.interface == Interface::smaps && result.check == "I7";
   if (rss_by_walk) match_defect(result, vma, pages);
+  if (rss_by_walk && !result.defect) match_poison(result, vma);
   return result;
 }
 

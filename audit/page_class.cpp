@@ -151,6 +151,11 @@ std::uint64_t pages_per_fault(const VmaTraits& traits, Range vma_bytes,
   return std::min(size, large_folios ? pages.pages_per_pmd() : capabilities.fault_around_pages);
 }
 
+std::uint64_t poisoned_bytes(const PagePass& pass, Range vma_bytes, const PageGeometry& pages) {
+  const Range vma{vma_bytes.first / pages.page_bytes, vma_bytes.last / pages.page_bytes};
+  return pages.bytes(pages_where(pass, vma, page_state::is_poisoned).count());
+}
+
 std::uint64_t full_pmd_blocks(const RangeSet& present, Range vma_bytes, const PageGeometry& pages) {
   const Range huge = aligned_pmd_pages(vma_bytes, pages);
   const std::uint64_t block = pages.pages_per_pmd();

@@ -89,12 +89,12 @@ void ProcessAudit::add_blame(const VmaWatch& watch, const Blame& blame) {
 }
 
 /// Findings of one kind are one finding about several VMAs.
-void ProcessAudit::add_finding(Finding finding) {
-  const auto same = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& earlier) {
+void ProcessAudit::add_to(std::vector<Finding>& list, Finding finding) {
+  const auto same = std::find_if(list.begin(), list.end(), [&](const Finding& earlier) {
     return same_kind(earlier, finding);
   });
-  if (same == findings_.end()) {
-    findings_.push_back(std::move(finding));
+  if (same == list.end()) {
+    list.push_back(std::move(finding));
     return;
   }
   same->reported_bytes += finding.reported_bytes;
@@ -250,6 +250,11 @@ void ProcessAudit::conclude(ProcessReport& report) {
   for (Finding& finding : findings_) {
     keep_largest_vmas(finding);
     (is_note(finding) ? report.notes : report.findings).push_back(std::move(finding));
+  }
+  note_cached_counter();
+  for (Finding& note : notes_) {
+    keep_largest_vmas(note);
+    report.notes.push_back(std::move(note));
   }
   report.reported = {.rss_bytes = sums_.get(SmapsField::rss),
                      .pss_bytes = sums_.get(SmapsField::pss),

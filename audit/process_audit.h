@@ -7,6 +7,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/totals_watch.h"
@@ -89,8 +90,9 @@ class ProcessAudit final : public SampleSink {
 
   void screen(const SmapsRecord& record, const Chunk& chunk, ChunkSum& sum);
   [[nodiscard]] std::uint64_t slack_of(const ChunkSum& chunk) const;
-  [[nodiscard]] Interval pss_between(const Chunk& chunk, Range range, const PageSets& sets,
-                                     bool no_pmd) const;
+  Interval pss_between(const SmapsRecord& record, const Chunk& chunk, const PageSets& sets,
+                       Interval resident);
+  void note_cached_counter();
   void add_watch(Range range, const VmaTraits& traits, bool uncovered);
   void add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
                    Interval expected);
@@ -118,7 +120,8 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] bool is_explained(const Relation& relation) const;
   void conclude_unconfirmed();
   void add_blame(const VmaWatch& watch, const struct Blame& blame);
-  void add_finding(Finding finding);
+  void add_finding(Finding finding) { add_to(findings_, std::move(finding)); }
+  static void add_to(std::vector<Finding>& list, Finding finding);
   void open(std::uint64_t bytes, std::string_view reason);
   void set_verdict(ProcessReport& report) const;
 
@@ -169,6 +172,7 @@ class ProcessAudit final : public SampleSink {
   Interval resolved_;                    ///< [L*, U*] of VMAs that only the series covered
   Interval resolved_pss_;
   std::vector<Finding> findings_;
+  std::vector<Finding> notes_;
   std::set<std::uint64_t> blamed_;  ///< starts of VMAs that a finding is about
   std::map<std::uint64_t, Interval>
       amended_walks_;  ///< starts of VMAs whose page walk was the liar → what the others support

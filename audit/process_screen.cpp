@@ -2,6 +2,7 @@
 // The screening half of ProcessAudit: chunks in, suspects out (docs/method.md §3, §4).
 #include <algorithm>
 
+#include "audit/page_notes.h"
 #include "audit/process_audit.h"
 #include "audit/pss_truth.h"
 #include "collect/look_ahead.h"
@@ -48,7 +49,7 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
     return;
   }
   sum.resident += resident;
-  sum.pss += pss_between(chunk, range, sets, maps_no_pmd(record, resident));
+  sum.pss += pss_between(record, chunk, sets, resident);
   sum.size += range.length();
   sum.pages_per_fault =
       std::max(sum.pages_per_fault, pages_per_fault(traits, range, capabilities_, pages_));
@@ -62,12 +63,16 @@ void ProcessAudit::screen(const SmapsRecord& record, const Chunk& chunk, ChunkSu
   }
 }
 
-Interval ProcessAudit::pss_between(const Chunk& chunk, Range range, const PageSets& sets,
-                                   bool no_pmd) const {
+Interval ProcessAudit::pss_between(const SmapsRecord& record, const Chunk& chunk,
+                                   const PageSets& sets, Interval resident) {
+  const Range range{record.header.start, record.header.end};
   const Range pages{pages_.pages(range.first), pages_.pages(range.last)};
   const std::vector<MappingRun> both = join_mappings(mappings_in(chunk.before.mappings, pages),
                                                      mappings_in(chunk.after.mappings, pages));
-  return pss_bytes(sets, both, no_pmd, pages_);
+  if (auto note = exclusive_note(both, range, std::string{record.header.name}, pages_)) {
+    add_to(notes_, *std::move(note));
+  }
+  return pss_bytes(sets, both, maps_no_pmd(record, resident), pages_);
 }
 
 void ProcessAudit::add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
@@ -184,6 +189,14 @@ Interval ProcessAudit::true_rss() const {
   if (!series_walk_) return sum;
   const Interval both{std::max(sum.low, series_walk_->low), std::min(sum.high, series_walk_->high)};
   return both.low <= both.high ? both : *series_walk_;
+}
+
+/// Threads that sleep keep what they have not told the process's counters yet.
+void ProcessAudit::note_cached_counter() {
+  const auto& status = end_.status_after;
+  if (!end_.asleep || end_.faults != 0 || !status || !status->vm_rss) return;
+  auto note = cached_counter_note(*status->vm_rss, true_rss(), capabilities_, counter_slack());
+  if (note) notes_.push_back(*std::move(note));
 }
 
 /// Likewise. Other processes change the share of a page without a trace in this one, so that for

@@ -38,6 +38,7 @@ bool Contradictions::any() const {
 void VmaWatch::on_pass(const PagePass& pass, const PagePass* plain, const PageGeometry& pages) {
   if (!present_) return;
   walk_.add(classify(pass, range_, traits_, pages));
+  poisoned_.add(poisoned_bytes(pass, range_, pages));
   if (plain != nullptr) plain_.add(classify(*plain, range_, traits_, pages));
 }
 

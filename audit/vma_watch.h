@@ -103,6 +103,8 @@ class VmaWatch {
     return fields_[static_cast<std::size_t>(field)];
   }
   [[nodiscard]] const Extremes& numa() const { return numa_; }
+  /// Lost to memory errors in every pass. Bytes.
+  [[nodiscard]] std::uint64_t poisoned() const { return poisoned_.seen() ? poisoned_.smallest : 0; }
   [[nodiscard]] unsigned steps() const { return steps_; }
   [[nodiscard]] unsigned restarts() const { return restarts_; }
   [[nodiscard]] bool present() const { return present_; }
@@ -116,6 +118,7 @@ class VmaWatch {
   PageEvidence walk_;
   PageEvidence plain_;
   std::optional<std::vector<MappingRun>> mappings_;  ///< what all looks agree on
+  Extremes poisoned_;
   Extremes smaps_rss_;
   std::array<Extremes, kSmapsFieldCount> fields_{};
   Extremes numa_;

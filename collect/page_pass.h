@@ -20,6 +20,12 @@ inline constexpr std::uint8_t kNotZero = 1u << 5;    ///< known not to be a zero
 inline constexpr std::uint8_t kHuge = 1u << 6;       ///< PMD-mapped (PAGEMAP_SCAN only)
 inline constexpr std::uint8_t kRealSwap = 1u
                                           << 7;  ///< in swap, or poisoned: not resident for certain
+/// In an entry that is SWAPPED, where EXCLUSIVE means nothing: a page lost to a memory error.
+inline constexpr std::uint8_t kPoisoned = kExclusive;
+
+inline bool is_poisoned(std::uint8_t state) {
+  return (state & (kPresent | kSwapped | kPoisoned)) == (kSwapped | kPoisoned);
+}
 }  // namespace page_state
 
 /// Neighbouring pages with the same state. Page numbers, [first, last).

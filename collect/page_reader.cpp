@@ -215,7 +215,7 @@ Result<Ok> PageReader::read_block(const KernelFile& pagemap, std::uint64_t first
     std::uint8_t state = state_of(word, page);
     if ((state & page_state::kSwapped) != 0 && (state & page_state::kRealSwap) == 0 &&
         is_poisoned(word)) {
-      state |= page_state::kRealSwap;
+      state |= page_state::kRealSwap | page_state::kPoisoned;
     }
     pass.append(page, page + 1, state);
   }

@@ -143,7 +143,8 @@ TEST_F(PageReaderPlain, RealSwapIsToldFromSpecialEntriesByItsType) {
 TEST_F(PageReaderPlain, APoisonedPageIsNotResident) {
   capabilities.pfn_visible = capabilities.kpageflags = true;
   view.set_words("/proc/kpageflags", {{9, std::uint64_t{1} << 19}, {10, 0}});
-  EXPECT_EQ(state_of(kSwap | 9 << 5 | 30), page_state::kSwapped | page_state::kRealSwap);
+  EXPECT_EQ(state_of(kSwap | 9 << 5 | 30),
+            page_state::kSwapped | page_state::kRealSwap | page_state::kPoisoned);
   EXPECT_EQ(state_of(kSwap | 10 << 5 | 30), page_state::kSwapped);
 }
 

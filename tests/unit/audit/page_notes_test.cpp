@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/page_notes.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "tests/unit/audit/evidence.h"
+
+namespace smaps_audit {
+namespace {
+
+using namespace evidence;
+
+constexpr std::uint64_t kLow = 64 * kHuge;
+
+TEST(PageNotes, WhatIsCalledExclusiveAndMappedTwiceIsK09) {
+  const std::vector<MappingRun> runs = {
+      {.first = 0, .last = 256, .fewest = 1, .most = 1, .exclusive = true},
+      {.first = 256, .last = 512, .fewest = 2, .most = 2, .exclusive = true}};
+  const auto note = exclusive_note(runs, {0, kHuge}, "x", kPages);
+  ASSERT_TRUE(note.has_value());
+  EXPECT_EQ(note->defect, "K09");
+  EXPECT_EQ(note->error_bytes, kHuge / 2);
+  EXPECT_EQ(note->reported_bytes, kHuge);
+  EXPECT_EQ(note->direction, Direction::excess);
+}
+
+TEST(PageNotes, WithoutACountNothingIsSaidOfExclusive) {
+  const std::vector<MappingRun> runs = {{.first = 0, .last = 512, .exclusive = true},
+                                        {.first = 512, .last = 600, .fewest = 2}};
+  EXPECT_FALSE(exclusive_note(runs, {0, kHuge}, "x", kPages).has_value());
+}
+
+TEST(PageNotes, OneWalkThatSawItMappedOnceIsEnoughForSilence) {
+  const std::vector<MappingRun> runs = {
+      {.first = 0, .last = 512, .fewest = 1, .most = 2, .exclusive = true}};
+  EXPECT_FALSE(exclusive_note(runs, {0, kHuge}, "x", kPages).has_value());
+}
+
+TEST(PageNotes, CountersThatThreadsKeepAreK05WithinTheirBound) {
+  KernelCapabilities capabilities;
+  capabilities.rss_counters = RssCounterError::per_thread;
+  const Interval resident{10 * kHuge, 10 * kHuge};
+  const auto note = cached_counter_note(8 * kHuge, resident, capabilities, 4 * kHuge);
+  ASSERT_TRUE(note.has_value());
+  EXPECT_EQ(note->defect, "K05");
+  EXPECT_EQ(note->error_bytes, 2 * kHuge);
+  EXPECT_FALSE(cached_counter_note(8 * kHuge, resident, capabilities, kHuge).has_value());
+  EXPECT_FALSE(cached_counter_note(10 * kHuge - kPage, resident, capabilities, kHuge).has_value());
+  EXPECT_FALSE(cached_counter_note(11 * kHuge, resident, capabilities, 4 * kHuge).has_value());
+  capabilities.rss_counters = RssCounterError::bounded;
+  EXPECT_FALSE(cached_counter_note(8 * kHuge, resident, capabilities, 4 * kHuge).has_value());
+}
+
+TEST(PageNotes, AnExcessOfPoisonedPagesIsK08) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 8 * kHuge)};
+  constexpr std::uint8_t kLost =
+      page_state::kSwapped | page_state::kRealSwap | page_state::kPoisoned;
+  const Range range = process.vmas[0].range;
+  process.vmas[0].runs = {pages_in(range, 0, 4000), pages_in(range, 4000, 4096, kLost)};
+  process.vm_rss = 4000 * kPage;
+  process.asleep = true;
+  const Finding finding = only_finding(process.audit());
+  EXPECT_EQ(finding.defect, "K08");
+  EXPECT_EQ(finding.direction, Direction::excess);
+  EXPECT_EQ(finding.error_bytes, 96 * kPage);
+  process.vmas[0].runs[1].state = page_state::kSwapped | page_state::kRealSwap;
+  EXPECT_FALSE(only_finding(process.audit()).defect.has_value());
+}
+
+}  // namespace
+}  // namespace smaps_audit
