@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -104,7 +105,10 @@ Result<ChildProcess> ChildProcess::spawn(KernelView& view, const Probe& probe,
   if (::pipe2(messages.data(), O_CLOEXEC) != 0) return error_from_errno(errno, "no pipe");
   process.messages_ = UniqueFd{messages[0]};
   UniqueFd tell{messages[1]};
-  if (::pipe2(orders.data(), O_CLOEXEC) != 0) return error_from_errno(errno, "no pipe");
+  // A socket, because writing to a pipe whose child died would kill us by SIGPIPE.
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, orders.data()) != 0) {
+    return error_from_errno(errno, "no socket pair");
+  }
   const UniqueFd order{orders[0]};
   process.orders_ = UniqueFd{orders[1]};
   process.stderr_ = UniqueFd{::memfd_create("probe-stderr", MFD_CLOEXEC)};
@@ -128,7 +132,7 @@ Result<ChildProcess> ChildProcess::spawn(KernelView& view, const Probe& probe,
 void ChildProcess::go_on() const {
   const char order = 'g';
   // A child that is gone shows at the next read.
-  static_cast<void>(!::write(orders_.get(), &order, 1));
+  static_cast<void>(::send(orders_.get(), &order, 1, MSG_NOSIGNAL));
 }
 
 Result<ChildMessage> ChildProcess::next(steady_clock::time_point deadline,
