@@ -107,6 +107,8 @@ void match_poison(Blame& blame, const VmaWatch& vma) {
 /// on them (docs/method.md §8).
 void match_defect(Blame& blame, const VmaWatch& vma, const PageGeometry& pages) {
   const Contradictions found = vma.contradictions(pages);
+  // What a defect leaves out, it leaves out of all fields of the record.
+  if (found.identity) return;
   for (const KnownDefect& defect : known_defects()) {
     const DefectSignature& signature = defect.signature;
     const auto names = [&](const std::vector<std::string>& list, Interface interface) {

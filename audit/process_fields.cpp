@@ -62,8 +62,9 @@ bool ProcessAudit::fields_suspect() const {
 
 bool ProcessAudit::is_explained(const Relation& relation) const {
   return std::any_of(findings_.begin(), findings_.end(), [&](const Finding& finding) {
-    // Which counter VmRSS is off by need not be a finding of its own.
-    if (finding.check == "I4" && relation.check.starts_with("I4.")) return true;
+    // Which counter VmRSS is off by, or disputed pages are in, need not be a finding of its own.
+    const bool of_pages = finding.check == "I4" || finding.field == "Rss";
+    if (of_pages && relation.check.starts_with("I4.")) return true;
     return std::any_of(relation.terms.begin(), relation.terms.end(), [&](const Term& term) {
       return names(finding, term.claim) ||
              (relation.crosses_interfaces() && accuses_pages_of(finding, term.claim.interface));

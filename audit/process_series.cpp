@@ -103,12 +103,12 @@ std::span<const Range> ProcessAudit::counted_ranges() {
   counted_ranges_.clear();
   for (const VmaWatch& watch : watches_) {
     const Suspect* const suspect = find_suspect(watch.range().first);
-    // Only where pages are left out does anything depend on their share; a lie of another kind that
-    // is put into a capture must not ask for counts that the capture lacks.
+    // Only where pages are left out does anything depend on their share. A capture holds the counts
+    // of all, so that it can be asked whatever is suspected in it.
     const bool lacks_pages =
         suspect != nullptr &&
         (suspect->uncovered || suspect->reported + pages_.pmd_bytes <= suspect->expected.low);
-    if (watch.present() && lacks_pages) counted_ranges_.push_back(watch.range());
+    if (watch.present() && (plan_.full || lacks_pages)) counted_ranges_.push_back(watch.range());
   }
   return counted_ranges_;
 }

@@ -12,6 +12,8 @@ std::uint64_t handle_of(const KernelFile& file) {
   return static_cast<std::uint64_t>(file.handle());
 }
 
+constexpr std::string_view kMappingCounts = "kpagecount";
+
 Nanoseconds to_time(std::uint64_t number) { return Nanoseconds{static_cast<std::int64_t>(number)}; }
 
 }  // namespace
@@ -26,12 +28,36 @@ Error ReplayingKernelView::diverged(const std::string& what) {
   return *divergence_;
 }
 
+Result<std::optional<CaptureEvent>> ReplayingKernelView::next_event() {
+  if (put_back_) return std::optional{*std::exchange(put_back_, std::nullopt)};
+  Result<std::optional<CaptureEvent>> event = reader_.next();
+  const bool opened = event && *event && counts_mappings((*event)->call) &&
+                      (*event)->call.operation == KernelOperation::open && !(*event)->answer.error;
+  if (opened) mapping_counts_handles_.insert((*event)->answer.number);
+  return event;
+}
+
+bool ReplayingKernelView::counts_mappings(const KernelCall& call) const {
+  if (call.operation == KernelOperation::open) return call.path == kMappingCounts;
+  return call.operation == KernelOperation::pread && mapping_counts_handles_.contains(call.handle);
+}
+
 Result<KernelAnswer> ReplayingKernelView::answer(const KernelCall& call) {
   if (divergence_) return *divergence_;
-  Result<std::optional<CaptureEvent>> event = reader_.next();
+  Result<std::optional<CaptureEvent>> event = next_event();
+  while (event && *event && (*event)->call != call && counts_mappings((*event)->call) &&
+         !counts_mappings(call)) {
+    event = next_event();
+  }
   if (!event) {
     divergence_ = event.error();
     return *divergence_;
+  }
+  if (counts_mappings(call) && (!*event || (*event)->call != call)) {
+    put_back_ = std::move(*event);
+    return Error{.code = ErrorCode::unsupported,
+                 .what = "the capture does not hold " + in_words(call),
+                 .file = reader_.path()};
   }
   if (!*event) {
     return diverged("the replay asks for " + in_words(call) + ", but the capture ends here");

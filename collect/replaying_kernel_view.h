@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 
 #include "collect/capture_file.h"
 #include "collect/kernel_view.h"
@@ -12,7 +13,10 @@ namespace smaps_audit {
 /// touches the machine and never sleeps; the time is the recorded time.
 ///
 /// The first call that differs is an Error `diverged` which names the capture, the event and both
-/// calls; all later calls fail with that same error. Calls without a Result answer 0 or false then,
+/// calls; all later calls fail with that same error. One kind of read may be left out, or be asked
+/// for in vain: how often frames are mapped (kpagecount) is asked of pages that look shared, so an
+/// edited capture asks for other frames than the honest one. It fails as unsupported then.
+/// Calls without a Result answer 0 or false then,
 /// so whoever replays must look at `divergence()` before believing what came out.
 class ReplayingKernelView final : public KernelView {
  public:
@@ -51,12 +55,16 @@ class ReplayingKernelView final : public KernelView {
   void close(int handle) override;
   /// The recorded answer to `call`, or the divergence, or the recorded error.
   Result<KernelAnswer> answer(const KernelCall& call);
+  Result<std::optional<CaptureEvent>> next_event();
+  [[nodiscard]] bool counts_mappings(const KernelCall& call) const;
   Result<KernelFile> replay_open(const KernelCall& call);
   Result<std::size_t> replay_read(const KernelCall& call, std::span<std::byte> buffer);
   std::uint64_t number(const KernelCall& call);
   Error diverged(const std::string& what);
 
   CaptureReader& reader_;
+  std::optional<CaptureEvent> put_back_;
+  std::set<std::uint64_t> mapping_counts_handles_;
   std::optional<Error> divergence_;
   Nanoseconds last_monotonic_{0};
   Nanoseconds last_wall_{0};
