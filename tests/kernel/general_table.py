@@ -89,6 +89,16 @@ def rest(record: dict[str, int]) -> int:
     return record["Rss"] - record["Anonymous"]
 
 
+def part_of_rss(interface: str, field: str) -> tuple[Expectation, ...]:
+    """smaps and its rollup tell of each part, so the two decide which of the four lies.
+
+    After runs beside other work: whoever maps or leaves the same files meanwhile makes clean pages shared or private,
+    the two no longer agree on either, and the sum that is broken is all that can be said.
+    """
+    others_change_it = field in ("Shared_Clean", "Private_Clean")
+    return blame(interface, field) + (relation(interface, "I2.rss_parts") if others_change_it else ())
+
+
 REFERENCED = only_rollup_tells("Referenced", high=lambda r: r["Rss"])
 KSM = only_rollup_tells("KSM", high=lambda r: r["Anonymous"])
 LAZY_FREE = only_rollup_tells("LazyFree", high=lambda r: r["Anonymous"])
@@ -169,7 +179,7 @@ def rows() -> list[Row]:
             add("smaps", field, place, always(blame("smaps", field)))
     for place in ("base", "file"):
         for field in ("Shared_Clean", "Shared_Dirty", "Private_Clean"):
-            add("smaps", field, place, always(blame("smaps", field)))
+            add("smaps", field, place, always(part_of_rss("smaps", field)))
     add("smaps", "Rss", "file", always(blame("smaps", "Rss")))
     add("smaps", "Rss", "shmem", always(blame("smaps", "Rss")))
     add("smaps", "Pss", "file", pss_of_file)
@@ -188,7 +198,7 @@ def rows() -> list[Row]:
     # The rollup: smaps has each, the record bounds many; VmFlags say what Locked and *_Hugetlb of smaps must be.
     for field in ("Rss", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private_Dirty", "Anonymous", "Shared_Hugetlb",
                   "Private_Hugetlb", "SwapPss", "Locked"):
-        add("smaps_rollup", field, "", always(blame("smaps_rollup", field)))
+        add("smaps_rollup", field, "", always(part_of_rss("smaps_rollup", field)))
     add("smaps_rollup", "Swap", "", rollup_swap)
     add("smaps_rollup", "Pss", "", pss_total)
     add("smaps_rollup", "Pss_Dirty", "", PSS_DIRTY_TOTAL("smaps_rollup"))
