@@ -42,6 +42,21 @@ bool ReplayingKernelView::counts_mappings(const KernelCall& call) const {
   return call.operation == KernelOperation::pread && mapping_counts_handles_.contains(call.handle);
 }
 
+std::optional<KernelAnswer> ReplayingKernelView::part_of(const CaptureEvent& wider,
+                                                         const KernelCall& call) {
+  const bool same_file = call.operation == KernelOperation::pread &&
+                         wider.call.operation == KernelOperation::pread &&
+                         wider.call.handle == call.handle;
+  if (!same_file || wider.answer.error || call.offset < wider.call.offset) return std::nullopt;
+  const std::uint64_t skipped = call.offset - wider.call.offset;
+  const std::vector<std::byte>& data = wider.answer.data;
+  if (skipped + call.size > data.size()) return std::nullopt;
+  const auto first = data.begin() + static_cast<std::ptrdiff_t>(skipped);
+  KernelAnswer part;
+  part.data.assign(first, first + static_cast<std::ptrdiff_t>(call.size));
+  return part;
+}
+
 Result<KernelAnswer> ReplayingKernelView::answer(const KernelCall& call) {
   if (divergence_) return *divergence_;
   Result<std::optional<CaptureEvent>> event = next_event();
@@ -63,6 +78,14 @@ Result<KernelAnswer> ReplayingKernelView::answer(const KernelCall& call) {
     return diverged("the replay asks for " + in_words(call) + ", but the capture ends here");
   }
   if ((*event)->call != call) {
+    if (auto part = part_of(**event, call)) {
+      wider_pread_ = std::move(*event);
+      return *std::move(part);
+    }
+    if (auto part = wider_pread_ ? part_of(*wider_pread_, call) : std::nullopt) {
+      put_back_ = std::move(*event);
+      return *std::move(part);
+    }
     return diverged("the replay asks for " + in_words(call) + ", but the capture holds " +
                     in_words((*event)->call));
   }

@@ -15,7 +15,8 @@ namespace smaps_audit {
 /// The first call that differs is an Error `diverged` which names the capture, the event and both
 /// calls; all later calls fail with that same error. One kind of read may be left out, or be asked
 /// for in vain: how often frames are mapped (kpagecount) is asked of pages that look shared, so an
-/// edited capture asks for other frames than the honest one. It fails as unsupported then.
+/// edited capture asks for other frames than the honest one. It fails as unsupported then. And part
+/// of a recorded pread answers a smaller one inside it, as of pages that an edited scan leaves out.
 /// Calls without a Result answer 0 or false then,
 /// so whoever replays must look at `divergence()` before believing what came out.
 class ReplayingKernelView final : public KernelView {
@@ -57,6 +58,7 @@ class ReplayingKernelView final : public KernelView {
   Result<KernelAnswer> answer(const KernelCall& call);
   Result<std::optional<CaptureEvent>> next_event();
   [[nodiscard]] bool counts_mappings(const KernelCall& call) const;
+  std::optional<KernelAnswer> part_of(const CaptureEvent& wider, const KernelCall& call);
   Result<KernelFile> replay_open(const KernelCall& call);
   Result<std::size_t> replay_read(const KernelCall& call, std::span<std::byte> buffer);
   std::uint64_t number(const KernelCall& call);
@@ -64,6 +66,7 @@ class ReplayingKernelView final : public KernelView {
 
   CaptureReader& reader_;
   std::optional<CaptureEvent> put_back_;
+  std::optional<CaptureEvent> wider_pread_;  ///< the last of which parts were asked
   std::set<std::uint64_t> mapping_counts_handles_;
   std::optional<Error> divergence_;
   Nanoseconds last_monotonic_{0};

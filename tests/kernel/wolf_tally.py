@@ -79,9 +79,9 @@ class Tally:
         self.labels[check.label] = self.labels.get(check.label, 0) + 1
         rows = check.rows()
         if rows is None:
-            # Another tracer holds the process; of what is stuck there is no capture.
+            # Another tracer holds the process; of what is stuck, or has ended by then, there is no capture.
             refused = self.adversary.maybe_denied and check.exit_status == EXIT_CANNOT_RUN and "--freeze" in check.label
-            given_up = self.adversary.stuck and check.exit_status == EXIT_INCONCLUSIVE and check.label == "capture"
+            given_up = (self.adversary.stuck or self.adversary.short_lived) and check.exit_status == EXIT_INCONCLUSIVE and check.label == "capture"
             if not (refused or given_up):
                 self._problem(check, f"exit status {check.exit_status} and no report")
             return
