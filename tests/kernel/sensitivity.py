@@ -91,6 +91,9 @@ class Row:
                 f"{max(self.seconds, default=0):.1f}")
 
 
+FIELDS_OF_K01 = ("Rss", "Pss", "Anonymous", "AnonHugePages")
+
+
 def listed(finding: dict) -> list[dict]:
     return [{key: vma[key] for key in ("start", "end", "error_bytes")} for vma in finding["vmas"]]
 
@@ -99,7 +102,7 @@ def strangers(findings: Sequence[dict], vma: dict) -> Iterator[str]:
     """Findings that the held deficit does not explain."""
     for finding in findings:
         what = (finding["interface"], finding["field"], finding["defect"])
-        if what == ("smaps", "Rss", "K01") and listed(finding) == [vma]:
+        if what[::2] == ("smaps", "K01") and what[1] in FIELDS_OF_K01 and listed(finding) == [vma]:
             continue
         # The rollup lacks the same bytes; while others map and unmap it skips VMAs as well.
         if finding["interface"] == "smaps_rollup" and finding["direction"] == "deficit":
