@@ -31,10 +31,6 @@ constexpr std::array kSharedFields = {Field::pss,
                                       Field::swap_pss,
                                       Field::locked};
 
-std::int64_t amount(std::uint64_t bytes) {
-  return static_cast<std::int64_t>(std::min(bytes, std::uint64_t{1} << 58));
-}
-
 Term term(Interface interface, std::string_view field, const Extremes& said,
           std::int64_t factor = 1) {
   return {.claim = {interface, field}, .factor = factor, .said = {said.smallest, said.largest}};

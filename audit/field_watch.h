@@ -17,6 +17,11 @@ namespace smaps_audit {
 struct NumaSums {
   std::uint64_t anon = 0;
   std::uint64_t dirty = 0;
+
+  void add(const NumaMapsRecord& record, const PageGeometry& pages) {
+    anon += pages.bytes(record.anon_pages.value_or(0));
+    dirty += pages.bytes(record.dirty_pages.value_or(0));
+  }
 };
 
 /// What limits the relations between witnesses at this point of a series.

@@ -170,11 +170,6 @@ std::uint32_t asked_identities(const SmapsRecord& record) {
   return asked;
 }
 
-// A forged capture may say anything; seven terms of this size fit into 64 bits.
-std::int64_t amount(std::uint64_t bytes) {
-  return static_cast<std::int64_t>(std::min(bytes, std::uint64_t{1} << 58));
-}
-
 std::uint64_t nearest_multiple(std::uint64_t value, std::uint64_t of) {
   const std::uint64_t below = value / of * of;
   return value - below <= of / 2 ? below : below + of;

@@ -106,6 +106,11 @@ void ProcessAudit::add_to(std::vector<Finding>& list, Finding finding) {
   same->vmas.push_back(std::move(finding.vmas.front()));
 }
 
+/// 0.8 ms and 2 MiB of words per GiB in every pass (docs/method.md §3).
+bool ProcessAudit::is_beyond_plain_reads(Range range) const {
+  return !capabilities_.pagemap_scan && range.length() > kPlainAddressBudgetBytes;
+}
+
 /// Suspects of the screen that were not there any more when the series began.
 void ProcessAudit::conclude_missed_suspects() {
   for (const Suspect& suspect : suspects_) {
@@ -113,9 +118,7 @@ void ProcessAudit::conclude_missed_suspects() {
         watches_.begin(), watches_.end(),
         [&](const VmaWatch& each) { return each.range().last <= suspect.range.first; });
     const bool watched = watch != watches_.end() && watch->range().first < suspect.range.last;
-    const bool too_large =
-        !capabilities_.pagemap_scan && suspect.range.length() > kPlainAddressBudgetBytes;
-    if (watched || too_large) continue;
+    if (watched || is_beyond_plain_reads(suspect.range)) continue;
     open(suspect.range.length(), suspect.uncovered ? "coverage" : "unstable");
   }
 }
@@ -251,7 +254,8 @@ void ProcessAudit::conclude(ProcessReport& report) {
     keep_largest_vmas(finding);
     (is_note(finding) ? report.notes : report.findings).push_back(std::move(finding));
   }
-  note_cached_counter();
+  const Interval rss = true_rss();
+  note_cached_counter(rss);
   for (Finding& note : notes_) {
     keep_largest_vmas(note);
     report.notes.push_back(std::move(note));
@@ -268,7 +272,7 @@ void ProcessAudit::conclude(ProcessReport& report) {
   }
   if (numa_read_) report.reported.numa_maps_bytes = numa_bytes_;
   report.truth =
-      TrueMemory{.rss = true_rss(), .pss = true_pss(), .by_scan = capabilities_.pagemap_scan};
+      TrueMemory{.rss = rss, .pss = true_pss(rss), .by_scan = capabilities_.pagemap_scan};
   report.audited_bytes = audited_bytes_;
   report.vmas = sums_.vmas;
   report.brackets = chunk_sums_.size();

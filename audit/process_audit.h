@@ -92,7 +92,7 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] std::uint64_t slack_of(const ChunkSum& chunk) const;
   Interval pss_between(const SmapsRecord& record, const Chunk& chunk, const PageSets& sets,
                        Interval resident);
-  void note_cached_counter();
+  void note_cached_counter(Interval true_rss);
   void add_watch(Range range, const VmaTraits& traits, bool uncovered);
   void add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
                    Interval expected);
@@ -102,7 +102,9 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] bool numa_agrees() const;
   [[nodiscard]] bool is_vouched_for(std::string_view reason) const;
   [[nodiscard]] Interval true_rss() const;
-  [[nodiscard]] Interval true_pss() const;
+  [[nodiscard]] Interval true_pss(Interval true_rss) const;
+  [[nodiscard]] Interval widened_sum(Interval ChunkSum::*part, Interval resolved) const;
+  [[nodiscard]] bool is_beyond_plain_reads(Range range) const;
   [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
   [[nodiscard]] Interval walk_sum() const;
   bool watches_alive();

@@ -95,8 +95,7 @@ void ProcessAudit::on_numa(const NumaMapsText& text) {
   for (const NumaMapsRecord& record : text.records) {
     if (record.huge) continue;
     numa_bytes_ += pages_.bytes(record.total_pages);
-    numa_sums_.anon += pages_.bytes(record.anon_pages.value_or(0));
-    numa_sums_.dirty += pages_.bytes(record.dirty_pages.value_or(0));
+    numa_sums_.add(record, pages_);
   }
 }
 
@@ -175,16 +174,21 @@ std::uint64_t ProcessAudit::slack_of(const ChunkSum& chunk) const {
   return pages_.bytes(slack_pages);
 }
 
-/// The sum over all brackets, widened unless the target slept; a series over the whole mm narrows
-/// it to what all of its passes and any of its passes saw.
-Interval ProcessAudit::true_rss() const {
-  Interval sum = resolved_;
+/// The sum over all brackets, widened unless the target slept, and over what only a series covered.
+Interval ProcessAudit::widened_sum(Interval ChunkSum::*part, Interval resolved) const {
+  Interval sum = resolved;
   for (const ChunkSum& chunk : chunk_sums_) {
-    sum += chunk.resident.widened(slack_of(chunk), chunk.size);
+    sum += (chunk.*part).widened(slack_of(chunk), chunk.size);
   }
   for (const auto& [reason, bytes] : open_bytes_) {
     if (reason != "maybe_pages" && !is_vouched_for(reason)) sum.high += bytes;
   }
+  return sum;
+}
+
+/// A series over the whole mm narrows it to what all of its passes and any of its passes saw.
+Interval ProcessAudit::true_rss() const {
+  Interval sum = widened_sum(&ChunkSum::resident, resolved_);
   sum.low = std::clamp(series_low_, sum.low, sum.high);
   if (!series_walk_) return sum;
   const Interval both{std::max(sum.low, series_walk_->low), std::min(sum.high, series_walk_->high)};
@@ -192,24 +196,18 @@ Interval ProcessAudit::true_rss() const {
 }
 
 /// Threads that sleep keep what they have not told the process's counters yet.
-void ProcessAudit::note_cached_counter() {
+void ProcessAudit::note_cached_counter(Interval true_rss) {
   const auto& status = end_.status_after;
   if (!end_.asleep || end_.faults != 0 || !status || !status->vm_rss) return;
-  auto note = cached_counter_note(*status->vm_rss, true_rss(), capabilities_, counter_slack());
+  auto note = cached_counter_note(*status->vm_rss, true_rss, capabilities_, counter_slack());
   if (note) notes_.push_back(*std::move(note));
 }
 
-/// Likewise. Other processes change the share of a page without a trace in this one, so that for
-/// shared pages this is an estimate of the moment (docs/method.md §7).
-Interval ProcessAudit::true_pss() const {
-  Interval sum = resolved_pss_;
-  for (const ChunkSum& chunk : chunk_sums_) {
-    sum += chunk.pss.widened(slack_of(chunk), chunk.size);
-  }
-  for (const auto& [reason, bytes] : open_bytes_) {
-    if (reason != "maybe_pages" && !is_vouched_for(reason)) sum.high += bytes;
-  }
-  const std::uint64_t high = std::min(sum.high, true_rss().high);
+/// Other processes change the share of a page without a trace in this one, so that for shared pages
+/// this is an estimate of the moment (docs/method.md §7).
+Interval ProcessAudit::true_pss(Interval true_rss) const {
+  const Interval sum = widened_sum(&ChunkSum::pss, resolved_pss_);
+  const std::uint64_t high = std::min(sum.high, true_rss.high);
   return {std::min(sum.low, high), high};
 }
 

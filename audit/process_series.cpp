@@ -78,8 +78,7 @@ void ProcessAudit::on_listing(const SmapsText& text) {
 /// and what was told of its parts before is outdated.
 void ProcessAudit::add_watch(Range range, const VmaTraits& traits, bool uncovered) {
   while (!watches_.empty() && watches_.back().range().last > range.first) watches_.pop_back();
-  // 0.8 ms and 2 MiB of words per GiB in every pass (docs/method.md §3).
-  if (!capabilities_.pagemap_scan && range.length() > kPlainAddressBudgetBytes) {
+  if (is_beyond_plain_reads(range)) {
     if (series_done_ == 0) open(range.length(), "address_space");
     return;
   }
@@ -161,10 +160,8 @@ void ProcessAudit::on_series_numa(const NumaMapsText& text) {
   for (const NumaMapsRecord& record : text.records) {
     if (VmaWatch* watch = find_watch(record.start)) watch->on_numa(record, pages_);
     if (record.huge) continue;
-    NumaSums sums = step_numa_.value_or(NumaSums{});
-    sums.anon += pages_.bytes(record.anon_pages.value_or(0));
-    sums.dirty += pages_.bytes(record.dirty_pages.value_or(0));
-    step_numa_ = sums;
+    if (!step_numa_) step_numa_.emplace();
+    step_numa_->add(record, pages_);
   }
 }
 

@@ -8,13 +8,6 @@
 namespace smaps_audit {
 namespace {
 
-// A forged capture may say anything; seven terms of this size fit into 64 bits.
-constexpr std::uint64_t kLargestTerm = std::uint64_t{1} << 58;
-
-std::int64_t amount(std::uint64_t bytes) {
-  return static_cast<std::int64_t>(std::min(bytes, kLargestTerm));
-}
-
 struct SignedInterval {
   std::int64_t low = 0;
   std::int64_t high = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -26,6 +27,12 @@ struct Term {
   Interval said;            ///< bytes: the smallest and the largest that it was ever told
 };
 
+/// Bytes as a term of a sum: a forged capture may say anything, and seven terms of this size fit
+/// into 64 bits.
+inline std::int64_t amount(std::uint64_t bytes) {
+  return static_cast<std::int64_t>(std::min(bytes, std::uint64_t{1} << 58));
+}
+
 inline constexpr std::int64_t kNoLowerBound = INT64_MIN;
 inline constexpr std::int64_t kNoUpperBound = INT64_MAX;
 
@@ -38,7 +45,6 @@ struct Relation {
   std::int64_t low = 0;
   std::int64_t high = 0;
   bool same_record = false;            ///< all terms are of one record: no race explains it
-  unsigned needs_reads = 0;            ///< of a sleeping process, before it may be believed broken
   std::uint64_t reads = 0;             ///< that it was broken in
   std::optional<FindingVma> vma = {};  ///< of one mapping; its error is filled in later
 

@@ -56,10 +56,8 @@ std::optional<Interval> VmaWatch::pss(const PageGeometry& pages) const {
 
 void VmaWatch::on_record(const SmapsRecord& record, const PageGeometry& pages) {
   if (record.header.start != range_.first || record.header.end != range_.last) return;
-  const auto rss = record.values.bytes(SmapsField::rss);
-  if (!rss) return;
+  if (!record.values.has(SmapsField::rss)) return;
   seen_ = true;
-  smaps_rss_.add(*rss);
   for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
     if (const auto value = record.values.bytes(static_cast<SmapsField>(i))) fields_[i].add(*value);
   }
@@ -107,9 +105,9 @@ Contradictions VmaWatch::contradictions(const PageGeometry& pages) const {
   if (steps_ == 0) return found;
   found.identity = broken_record_ != nullptr;
   const Interval walk = walk_.bytes(pages);
-  found.smaps_walk = compare(smaps_rss_, walk);
+  found.smaps_walk = compare(smaps_rss(), walk);
   if (plain_.seen()) {
-    found.smaps_plain = compare(smaps_rss_, plain_.bytes(pages));
+    found.smaps_plain = compare(smaps_rss(), plain_.bytes(pages));
     if (difference(walk_.in_all(), plain_.in_any()).count() != 0) {
       found.walk_plain = Contradiction::excess;
     } else if (difference(plain_.in_all(), walk_.in_any()).count() != 0) {
@@ -123,8 +121,8 @@ Contradictions VmaWatch::contradictions(const PageGeometry& pages) const {
   if (plain_.seen()) found.numa_plain = compare(numa_, plain_.bytes(pages));
   // Entries without a page (migration, device, poison) are in Rss and not in numa_maps.
   const std::uint64_t entries = walk.high - walk.low;
-  if (smaps_rss_.largest < numa_.smallest) found.smaps_numa = Contradiction::deficit;
-  if (smaps_rss_.smallest > numa_.largest + entries) found.smaps_numa = Contradiction::excess;
+  if (smaps_rss().largest < numa_.smallest) found.smaps_numa = Contradiction::deficit;
+  if (smaps_rss().smallest > numa_.largest + entries) found.smaps_numa = Contradiction::excess;
   return found;
 }
 

@@ -98,7 +98,7 @@ class VmaWatch {
   [[nodiscard]] Interface walk_witness() const {
     return plain_.seen() ? Interface::pagemap_scan : Interface::pagemap;
   }
-  [[nodiscard]] const Extremes& smaps_rss() const { return smaps_rss_; }
+  [[nodiscard]] const Extremes& smaps_rss() const { return field(SmapsField::rss); }
   [[nodiscard]] const Extremes& field(SmapsField field) const {
     return fields_[static_cast<std::size_t>(field)];
   }
@@ -119,7 +119,6 @@ class VmaWatch {
   PageEvidence plain_;
   std::optional<std::vector<MappingRun>> mappings_;  ///< what all looks agree on
   Extremes poisoned_;
-  Extremes smaps_rss_;
   std::array<Extremes, kSmapsFieldCount> fields_{};
   Extremes numa_;
   Extremes numa_anon_;
