@@ -83,9 +83,7 @@ std::vector<DoctorFeature> kernel_features(const KernelCapabilities& found) {
 // CapEff of our own status; nullopt where it cannot be had.
 std::optional<std::uint64_t> effective_capabilities(KernelView& view) {
   constexpr std::string_view kKey = "CapEff:\t";
-  const Result<KernelFile> file = view.open(KernelRoot::proc, "self/status");
-  if (!file) return std::nullopt;
-  const Result<std::string> status = read_whole(view, *file);
+  const Result<std::string> status = read_file(view, KernelRoot::proc, "self/status");
   if (!status) return std::nullopt;
   const std::size_t key = status->find(kKey);
   if (key == std::string::npos) return std::nullopt;

@@ -43,10 +43,9 @@ Result<std::vector<pid_t>> list_threads(KernelView& view, int pid) {
 // A thread that has exited cannot be seized (EPERM), and does not have to be.
 bool has_exited(KernelView& view, int pid, pid_t thread) {
   constexpr std::size_t kMostBytes = 65536;
-  const Result<KernelFile> file =
-      view.open(KernelRoot::proc, task_path(pid) + "/" + std::to_string(thread) + "/status");
-  if (!file) return file.error().code == ErrorCode::gone;
-  const Result<std::string> text = read_whole(view, *file, kMostBytes);
+  const Result<std::string> text =
+      read_file(view, KernelRoot::proc, task_path(pid) + "/" + std::to_string(thread) + "/status",
+                kMostBytes);
   if (!text) return text.error().code == ErrorCode::gone;
   const Result<ProcStatus> status = parse_proc_status(*text);
   return status.ok() && (status->state == 'Z' || status->state == 'X');
@@ -63,10 +62,8 @@ Error refused(int pid, int errno_value) {
 // Seized or not, it stops when its child execs or ends, and not before; the child runs on
 // meanwhile.
 bool waits_for_vfork(KernelView& view, int pid, pid_t thread) {
-  const Result<KernelFile> file =
-      view.open(KernelRoot::proc, task_path(pid) + "/" + std::to_string(thread) + "/wchan");
-  if (!file) return false;
-  const Result<std::string> wchan = read_whole(view, *file);
+  const Result<std::string> wchan =
+      read_file(view, KernelRoot::proc, task_path(pid) + "/" + std::to_string(thread) + "/wchan");
   return wchan.ok() && is_vfork_wait(*wchan);
 }
 

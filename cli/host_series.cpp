@@ -49,8 +49,7 @@ std::optional<std::string> find_memory_stat(KernelView& view, const std::string&
 }
 
 std::string cgroup_of(KernelView& view, int pid) {
-  const Result<KernelFile> file = view.open(KernelRoot::proc, std::to_string(pid) + "/cgroup");
-  return file ? read_whole(view, *file).value_or("") : "";
+  return read_file(view, KernelRoot::proc, std::to_string(pid) + "/cgroup").value_or("");
 }
 
 }  // namespace

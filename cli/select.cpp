@@ -21,10 +21,8 @@ std::optional<int> to_pid(std::string_view name) {
 
 // Fails for a process that has gone or that hides this file; then nothing selects it.
 std::optional<std::string> text_of(KernelView& view, int pid, std::string_view name) {
-  const Result<KernelFile> file =
-      view.open(KernelRoot::proc, std::to_string(pid) + "/" + std::string{name});
-  if (!file) return std::nullopt;
-  Result<std::string> text = read_whole(view, *file, kMostBytes);
+  Result<std::string> text =
+      read_file(view, KernelRoot::proc, std::to_string(pid) + "/" + std::string{name}, kMostBytes);
   if (!text) return std::nullopt;
   return *std::move(text);
 }

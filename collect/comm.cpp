@@ -6,9 +6,7 @@
 namespace smaps_audit {
 
 std::string read_comm(KernelView& view, int pid) {
-  const Result<KernelFile> file = view.open(KernelRoot::proc, std::to_string(pid) + "/comm");
-  if (!file) return {};
-  std::string comm = read_whole(view, *file).value_or("");
+  std::string comm = read_file(view, KernelRoot::proc, std::to_string(pid) + "/comm").value_or("");
   if (comm.ends_with('\n')) comm.pop_back();
   return comm;
 }

@@ -97,7 +97,7 @@ MmSharing::Seen MmSharing::look_at(KernelView& view, const KernelFile& proc,
                                    const std::string& pid) {
   Seen seen{.at = view.monotonic_now()};
   const auto look = [&](const std::string& task, const std::string& path) {
-    const auto text = read_stat(view, proc, path + "/stat");
+    const auto text = read_file(view, proc, path + "/stat");
     if (!text) return std::uint64_t{0};
     const auto stat = parse_proc_stat(*text);
     if (!stat || stat->is_kernel_thread()) return std::uint64_t{0};
@@ -154,9 +154,7 @@ bool MmSharing::may_be_shared(KernelView& view, const Target& target, Nanosecond
 }
 
 Vmstat read_vmstat(KernelView& view) {
-  auto file = view.open(KernelRoot::proc, "vmstat");
-  if (!file) return {};
-  const auto text = read_whole(view, *file);
+  const auto text = read_file(view, KernelRoot::proc, "vmstat");
   if (!text) return {};
   return parse_vmstat(*text).value_or(Vmstat{});
 }

@@ -24,17 +24,9 @@ struct Listing {
   bool whole = false;
 };
 
-std::optional<std::string> text_of(KernelView& view, KernelRoot root, const std::string& path) {
-  const Result<KernelFile> file = view.open(root, path);
-  if (!file) return std::nullopt;
-  Result<std::string> text = read_whole(view, *file);
-  if (!text) return std::nullopt;
-  return *std::move(text);
-}
-
 /// The second number of "0.20 0.18 0.12 1/80 11206" counts the threads of all pid namespaces.
 std::optional<std::uint64_t> threads_of_host(KernelView& view) {
-  const auto text = text_of(view, KernelRoot::proc, "loadavg");
+  const auto text = read_file(view, KernelRoot::proc, "loadavg");
   if (!text) return std::nullopt;
   const std::size_t slash = text->find('/');
   if (slash == std::string::npos) return std::nullopt;
@@ -53,12 +45,12 @@ Listing list_processes(KernelView& view) {
   for (const std::string& name : *names) {
     const std::optional<std::uint64_t> pid = parse_unsigned(name);
     if (!pid || *pid == 0 || *pid > std::numeric_limits<int>::max()) continue;
-    const auto text = text_of(view, KernelRoot::proc, name + "/stat");
+    const auto text = read_file(view, KernelRoot::proc, name + "/stat");
     if (!text) return listing;
     const Result<ProcStat> stat = parse_proc_stat(*text);
     if (!stat) return listing;
     threads += stat->num_threads;
-    const bool ended = stat->state == 'Z' || stat->state == 'X';
+    const bool ended = stat->has_exited();
     if (ended && stat->num_threads > 1) return listing;  // its threads have the memory
     if (ended || stat->is_kernel_thread()) continue;
     listing.processes.push_back({static_cast<int>(*pid), stat->start_time_ticks});
@@ -99,7 +91,8 @@ class AddressSpaces {
 /// False: the look is not whole.
 bool add_share(KernelView& view, const Listed& process, AddressSpaces& spaces,
                const std::optional<CgroupQuestion>& cgroup, HostMemory& memory) {
-  const auto text = text_of(view, KernelRoot::proc, std::to_string(process.pid) + "/smaps_rollup");
+  const auto text =
+      read_file(view, KernelRoot::proc, std::to_string(process.pid) + "/smaps_rollup");
   if (!text) return false;
   const Result<SmapsRecord> rollup = parse_smaps_rollup(*text);
   if (!rollup) return false;
@@ -122,13 +115,13 @@ bool add_share(KernelView& view, const Listed& process, AddressSpaces& spaces,
 
 bool read_counters(KernelView& view, const std::optional<CgroupQuestion>& cgroup, Meminfo& meminfo,
                    std::optional<MemoryStat>& stat) {
-  const auto text = text_of(view, KernelRoot::proc, "meminfo");
+  const auto text = read_file(view, KernelRoot::proc, "meminfo");
   if (!text) return false;
   const Result<Meminfo> parsed = parse_meminfo(*text);
   if (!parsed) return false;
   meminfo = *parsed;
   if (!cgroup) return true;
-  const auto stat_text = text_of(view, KernelRoot::sys, cgroup->memory_stat);
+  const auto stat_text = read_file(view, KernelRoot::sys, cgroup->memory_stat);
   if (!stat_text) return false;
   const Result<MemoryStat> parsed_stat = parse_memory_stat(*stat_text);
   if (!parsed_stat) return false;
@@ -141,7 +134,7 @@ bool has_device_memory(KernelView& view) {
     const Result<std::vector<std::string>> devices = view.list(*bus);
     if (!devices || !devices->empty()) return true;
   }
-  const auto mounts = text_of(view, KernelRoot::proc, "self/mountinfo");
+  const auto mounts = read_file(view, KernelRoot::proc, "self/mountinfo");
   return !mounts || mounts->find(",dax") != std::string::npos ||
          mounts->find(" dax") != std::string::npos;
 }

@@ -16,14 +16,6 @@
 namespace smaps_audit {
 namespace {
 
-std::optional<std::string> read_text(KernelView& view, KernelRoot root, const std::string& path) {
-  auto file = view.open(root, path);
-  if (!file) return std::nullopt;
-  auto text = read_whole(view, *file);
-  if (!text) return std::nullopt;
-  return *std::move(text);
-}
-
 /// Pages of our own that show what a zero page and a huge zero page look like. Never unmapped:
 /// their frames must stay theirs as long as the auditor lives.
 struct ZeroSpecimens {
@@ -117,8 +109,7 @@ std::uint64_t largest_anon_fault(KernelView& view, const PageGeometry& pages) {
     const auto kib = parse_unsigned(
         std::string_view{entry}.substr(kPrefix.size(), entry.size() - kPrefix.size() - 2));
     if (!kib || *kib * 1024 >= pages.pmd_bytes) continue;
-    auto file = view.open_at(*directory, entry + "/enabled");
-    const auto enabled = file ? read_whole(view, *file) : Result<std::string>{file.error()};
+    const auto enabled = read_file(view, *directory, entry + "/enabled");
     if (!enabled || enabled->find("[never]") == std::string::npos) {
       largest = std::max(largest, *kib * 1024 / pages.page_bytes);
     }
@@ -128,7 +119,7 @@ std::uint64_t largest_anon_fault(KernelView& view, const PageGeometry& pages) {
 
 std::uint64_t fault_around(KernelView& view, const PageGeometry& pages) {
   constexpr std::uint64_t kDefaultBytes = 65536;
-  const auto text = read_text(view, KernelRoot::sys, "kernel/debug/fault_around_bytes");
+  const auto text = read_file(view, KernelRoot::sys, "kernel/debug/fault_around_bytes");
   std::optional<std::uint64_t> bytes;
   if (text) bytes = parse_unsigned(std::string_view{*text}.substr(0, text->find('\n')));
   return std::max<std::uint64_t>(1, bytes.value_or(kDefaultBytes) / pages.page_bytes);
@@ -142,9 +133,9 @@ Result<KernelCapabilities> probe_kernel_capabilities(KernelView& view, const Pag
   auto maps = view.open(KernelRoot::proc, "self/maps");
   if (!maps) return maps.error();
   found.procmap_query = !forced.no_procmap_query && view.procmap_query(*maps, 0).ok();
-  found.smaps_rollup = read_text(view, KernelRoot::proc, "self/smaps_rollup").has_value();
+  found.smaps_rollup = read_file(view, KernelRoot::proc, "self/smaps_rollup").ok();
   found.numa_maps =
-      !forced.no_numa_maps && read_text(view, KernelRoot::proc, "self/numa_maps").has_value();
+      !forced.no_numa_maps && read_file(view, KernelRoot::proc, "self/numa_maps").ok();
   probe_pagemap(view, pages, forced, found);
   found.kpageflags = !forced.no_kpageflags && can_pread(view, "kpageflags", 8 * 4096);
   found.kpagecount = !forced.no_kpagecount && can_pread(view, "kpagecount", 8 * 4096);

@@ -68,7 +68,14 @@ Result<std::string> read_whole(KernelView& view, const KernelFile& file, std::si
   }
 }
 
-Result<std::string> read_stat(KernelView& view, const KernelFile& directory,
+Result<std::string> read_file(KernelView& view, KernelRoot root, const std::string& path,
+                              std::size_t limit) {
+  auto file = view.open(root, path);
+  if (!file) return file.error();
+  return read_whole(view, *file, limit);
+}
+
+Result<std::string> read_file(KernelView& view, const KernelFile& directory,
                               const std::string& path) {
   auto file = view.open_at(directory, path);
   if (!file) return file.error();
@@ -129,7 +136,7 @@ Result<bool> Target::open_files_of(KernelView& view, const KernelFile& task) {
     auto file = view.open_at(task, wanted.name);
     if (!file) {
       const bool missing = file.error().errno_value == ENOENT;
-      if (!missing || !read_stat(view, task, "stat")) return file.error();
+      if (!missing || !read_file(view, task, "stat")) return file.error();
       // The task is there and its file is not: CONFIG_PROC_PAGE_MONITOR is off.
       Error error = file.error();
       error.code = ErrorCode::unsupported;
@@ -172,7 +179,7 @@ Result<Ok> Target::open_files(KernelView& view, bool leader_exited) {
     if (!thread) continue;
     const Result<bool> opened = open_files_of(view, *thread);
     if (!opened || !*opened) continue;
-    const auto text = read_stat(view, *thread, "stat");
+    const auto text = read_file(view, *thread, "stat");
     const auto stat = text ? parse_proc_stat(*text) : Result<ProcStat>{text.error()};
     if (!stat) continue;
     mm_task_ = static_cast<int>(*number);

@@ -111,13 +111,16 @@ class Target {
   std::optional<KernelFile> smaps_rollup_;
 };
 
-/// stat of a task's directory, `path` below `directory` ("7/stat", "stat").
-Result<std::string> read_stat(KernelView& view, const KernelFile& directory,
-                              const std::string& path);
-
 /// Reads a small file from offset 0 to its end. `limit` is an error (`truncated`), never a silent
 /// cut.
+inline constexpr std::size_t kLongestText = std::size_t{64} << 20;
 Result<std::string> read_whole(KernelView& view, const KernelFile& file,
-                               std::size_t limit = std::size_t{64} << 20);
+                               std::size_t limit = kLongestText);
+
+/// Opens it for that: `path` below a root, or below a directory ("7/stat").
+Result<std::string> read_file(KernelView& view, KernelRoot root, const std::string& path,
+                              std::size_t limit = kLongestText);
+Result<std::string> read_file(KernelView& view, const KernelFile& directory,
+                              const std::string& path);
 
 }  // namespace smaps_audit

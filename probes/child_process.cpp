@@ -34,9 +34,7 @@ void bound(__rlimit_resource resource, rlim_t soft, rlim_t hard) {
 
 /// Private writable memory of this process, of which a fork inherits its parent's.
 rlim_t data_bytes(KernelView& view) {
-  auto file = view.open(KernelRoot::proc, "self/status");
-  if (!file) return 0;
-  const auto text = read_whole(view, *file);
+  const auto text = read_file(view, KernelRoot::proc, "self/status");
   const std::size_t key = text ? text->find("\nVmData:") : std::string::npos;
   if (key == std::string::npos) return 0;
   const std::size_t digits = text->find_first_of("0123456789", key);

@@ -19,13 +19,6 @@ namespace {
 constexpr int kRemovalAttempts = 200;
 constexpr std::chrono::milliseconds kRemovalPause{5};
 
-std::optional<std::string> read_proc(KernelView& view, const std::string& path) {
-  auto file = view.open(KernelRoot::proc, path);
-  if (!file) return std::nullopt;
-  auto text = read_whole(view, *file);
-  return text ? std::optional{*std::move(text)} : std::nullopt;
-}
-
 }  // namespace
 
 bool write_file(const std::string& path, const std::string& text) {
@@ -58,8 +51,8 @@ std::optional<std::string> cgroup2_path(const std::string& cgroup) {
 
 std::optional<OwnCgroup> OwnCgroup::create(KernelView& view, std::uint64_t memory_bytes) {
   static unsigned number = 0;
-  const auto mounts = read_proc(view, "self/mountinfo");
-  const auto own = read_proc(view, "self/cgroup");
+  const auto mounts = read_file(view, KernelRoot::proc, "self/mountinfo");
+  const auto own = read_file(view, KernelRoot::proc, "self/cgroup");
   if (!mounts || !own) return std::nullopt;
   const auto mount = cgroup2_mount(*mounts);
   const auto below = cgroup2_path(*own);
