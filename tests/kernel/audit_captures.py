@@ -62,8 +62,7 @@ def wrong_replay(tools: Tools, recorded: expect.Outcome, capture: pathlib.Path) 
 
 
 def wrong_lie(tools: Tools, capture: pathlib.Path, edited: pathlib.Path, lie: Lie) -> list[str]:
-    words = [part for word in lie.words for part in word.split("=", 1)]
-    tools.edit(capture, edited, *words)
+    tools.edit(capture, edited, *lie.words)
     replayed = tools.replay(edited)
     if replayed.exit_code != 1:
         return [f"{lie.name}: exit {replayed.exit_code} {replayed.err.decode().strip()}"]

@@ -15,7 +15,6 @@ from collections.abc import Callable
 
 EDITS = ("-8", "+8", "-2048", "+2048", "x2", "x1/2", "=0")  # kB, factors, nothing
 SMALL = ("-8", "+8")
-KIB = 1024
 PMD_KB = 2048
 
 

@@ -1,3 +1,4 @@
+# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 # Shell functions for scripts that run in a guest (busybox ash), sourced as /job/guest.sh; they work on
 # a host as well, where `workload` and `adversary` are on the PATH. Write results to $RESULTS.
@@ -39,6 +40,7 @@ start_workload() {
   WORKLOAD_JSON='' WORKLOAD_PID=''
   read -r WORKLOAD_JSON <&9
   rm -r "$_dir"
+  # shellcheck disable=SC2034
   case $WORKLOAD_JSON in
     *'"kernel_state_proven":true'*) WORKLOAD_PID=$(_json_pid "$WORKLOAD_JSON") ;;
     *) stop_workload ;;

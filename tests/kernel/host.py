@@ -85,11 +85,12 @@ def settings(wanted: Sequence[tuple[str, str]]) -> Iterator[None]:
         guardian = subprocess.Popen(["sh", "-c", SETTINGS_GUARDIAN, "guardian", *itertools.chain(*old)],
                                     stdin=subprocess.PIPE, pass_fds=[lock.fileno()], start_new_session=True)
         try:
-            for path, value in wanted:
-                pathlib.Path(path).write_text(value)
+            try:
+                for path, value in wanted:
+                    pathlib.Path(path).write_text(value)
+            except OSError as error:
+                raise CannotRun(f"{error.filename}: {error.strerror}") from error
             yield
-        except OSError as error:
-            raise CannotRun(f"{error.filename}: {error.strerror}") from error
         finally:
             guardian.communicate()
             for path, value in old:

@@ -35,9 +35,6 @@ import wolf_adversaries  # noqa: E402
 import wolf_host  # noqa: E402
 import wolf_in_guest  # noqa: E402
 import wolf_tally  # noqa: E402
-from wolf_checks import (CONTROL, CONTROL_SHARE, VARIANT_STRIDE, VARIANTS, label_of, program,  # noqa: E402, F401
-                         words_of)
-from wolf_host import size_of, stays_stopped  # noqa: E402, F401
 
 NIGHTLY = os.environ.get("SMAPS_AUDIT_NIGHTLY") == "1"
 SERVERS_MARK = "<!-- tests/kernel/wolf_servers.py writes from here on -->"

@@ -31,8 +31,6 @@ class Adversary:
     ends: bool = False             # nor does it when it should have been frozen
     shared_memory: bool = False    # another process works on the same memory
     maybe_denied: bool = False     # --freeze may be refused: another tracer holds it
-    stuck: bool = False            # its memory files cannot be read: the audit has to end all the same
-    deadline_seconds: int = 30
 
 
 KSM_RUNS: Settings = ((f"{KSM}/pages_to_scan", "4000"), (f"{KSM}/sleep_millisecs", "1"), (f"{KSM}/run", "1"))

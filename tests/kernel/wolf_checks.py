@@ -40,11 +40,11 @@ def label_of(variant: Sequence[str]) -> str:
     return " ".join(word for word in variant if word not in ("PIDS", "LAST", "-o", "FILE"))
 
 
-def words_of(variant: Sequence[str], pids: str, last: str, file: str, deadline: str = "30") -> list[str]:
+def words_of(variant: Sequence[str], pids: str, last: str, file: str) -> list[str]:
     """The command line; several pids may stand in one word, as a shell variable does."""
     values = {"PIDS": pids.split(), "LAST": [last], "FILE": [file]}
     words = [word for part in variant[1:] for word in values.get(part, [part])]
-    return [variant[0], "--format", "json", "--deadline", deadline, *words]
+    return [variant[0], "--format", "json", "--deadline", "30", *words]
 
 
 def program(directory: pathlib.Path, name: str) -> pathlib.Path:

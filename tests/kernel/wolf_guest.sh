@@ -1,3 +1,4 @@
+# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 # never_wolf.py's loop in a guest (busybox ash). Before it come guest.sh and the functions that wolf_in_guest.py
 # makes: run_variant INDEX REPORT PIDS… (sets $LABEL), run_control and run_confirm REPORT PIDS…, VARIANTS, and seconds.
@@ -105,6 +106,7 @@ begin() {
 }
 # On a kernel with K01: each process that a finding is about once more, frozen, until it shows there as well.
 confirm() {
+  # shellcheck disable=SC2013
   for PIDS in $(awk '/"pid":/ { pid = $2 + 0 } /"verdict": "finding"/ { print pid }' "$1/$((COUNT - 1)).json"); do
     for _confirmation in $(seq "$CONFIRM_TRIES"); do
       one "$1" confirm run_confirm

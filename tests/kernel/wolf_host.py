@@ -73,8 +73,7 @@ class HostRun:
         self.affected = probe.returncode == 1
 
     def check(self, adversary: Adversary, variant: Sequence[str], pids: Sequence[int], file: str) -> wolf_tally.Check:
-        words = words_of(variant, " ".join(map(str, pids)), str(pids[-1]), file,
-                         str(adversary.deadline_seconds))
+        words = words_of(variant, " ".join(map(str, pids)), str(pids[-1]), file)
         pinned = ["taskset", "-c", "0"] if adversary.on_cpu_0 else []
         sizes = {pid: size_of(pid) for pid in pids}
         begin = time.monotonic()

@@ -26,14 +26,14 @@ MACHINE = vm.Machine(memory_mib=2048, append="secretmem.enable=1")
 
 
 def shell_words(variant: Sequence[str]) -> str:
-    values = {"$_pids", "$_last", "$DEADLINE"}
-    words = words_of(variant, "$_pids", "$_last", "/tmp/capture", "$DEADLINE")
+    values = {"$_pids", "$_last"}
+    words = words_of(variant, "$_pids", "$_last", "/tmp/capture")
     return " ".join(word if word in values else shlex.quote(word) for word in words)
 
 
 def shell_function(name: str, variant: Sequence[str]) -> str:
     return f"{name}() {{\n  _report=$1; shift\n  _pids=$*\n  LABEL={shlex.quote(label_of(variant))}\n" \
-           f"  smaps-audit {shell_words(variant)} > $_report 2>> $RESULTS/errors\n}}\n"
+           f"  $PINNED smaps-audit {shell_words(variant)} > $_report 2>> $RESULTS/errors\n}}\n"
 
 
 def script_for(adversaries: Sequence[Adversary], seconds: float) -> str:
@@ -51,18 +51,18 @@ def script_for(adversaries: Sequence[Adversary], seconds: float) -> str:
     for i, adversary in enumerate(adversaries):
         script += f"PINNED='{'taskset 1' if adversary.on_cpu_0 else ''}'\n"
         script += f"WORKERS={int(adversary.workers)} SWAP={int(adversary.swap)} DISK={int(adversary.file_system)}\n"
-        script += f"DEADLINE={adversary.deadline_seconds}\n"
         script += "".join(f"put {path} {value}\n" for path, value in adversary.settings)
         script += f"attack {adversary.name} {i * VARIANT_STRIDE}\nput_back\n"
     if any(adversary.name == wolf_tally.CONTROL_ADVERSARY for adversary in adversaries):
-        script += f"DEADLINE={Adversary('').deadline_seconds}\ninsist {wolf_tally.CONTROL_ADVERSARY} {INSIST_SECONDS}\n"
+        script += f"PINNED=''\ninsist {wolf_tally.CONTROL_ADVERSARY} {INSIST_SECONDS}\n"
     return script
 
 
 def files_for(kernel: str, adversaries: Sequence[Adversary]) -> dict[str, bytes | pathlib.Path]:
     files: dict[str, bytes | pathlib.Path] = {}
-    for i, (name, content) in enumerate(kernel_modules.load(kernel, MODULES)):
-        files[f"/job/modules/{i:02}-{name}"] = content
+    if any(adversary.swap or adversary.file_system or adversary.name == "fuse-hang" for adversary in adversaries):
+        for i, (name, content) in enumerate(kernel_modules.load(kernel, MODULES)):
+            files[f"/job/modules/{i:02}-{name}"] = content
     if any(adversary.workers for adversary in adversaries):
         try:
             stress_ng, libraries = fetch_packages.stress_ng()

@@ -14,8 +14,6 @@ from wolf_adversaries import Adversary
 
 EXIT_CLEAN, EXIT_FINDING, EXIT_INCONCLUSIVE, EXIT_CANNOT_RUN = 0, 1, 2, 77
 CONCLUSIVE_SHARE_DEMANDED = 0.5
-# Several times the deadline and grace of one process, for `--all` and a slow guest.
-MOST_SECONDS_STUCK = 120
 # Demanded to suspect something, sooner or later, where it is among those that run.
 CONTROL_ADVERSARY = "mremap"
 COLUMNS = ("adversary", "checks", "processes", "VMA comparisons", "brackets", "conclusive", "worst suspect",
@@ -55,7 +53,6 @@ class Tally:
     open_bytes: int = 0
     worst_suspect_steps: int = 0
     worst_label: str = ""
-    slowest_seconds: float = 0.0
     findings: int = 0
     control_checks: int = 0
     control_suspects: int = 0
@@ -75,13 +72,13 @@ class Tally:
     def add(self, check: Check, confirming: Sequence[Check] = ()) -> None:
         """`confirming`: on an affected kernel, the same processes frozen right behind a finding."""
         self.checks += 1
-        self.slowest_seconds = max(self.slowest_seconds, check.seconds)
         self.labels[check.label] = self.labels.get(check.label, 0) + 1
         rows = check.rows()
         if rows is None:
-            # Another tracer holds the process; of what is stuck, or has ended by then, there is no capture.
+            # Another tracer holds the process; of what has ended by then there is no capture.
             refused = self.adversary.maybe_denied and check.exit_status == EXIT_CANNOT_RUN and "--freeze" in check.label
-            given_up = (self.adversary.stuck or self.adversary.short_lived) and check.exit_status == EXIT_INCONCLUSIVE and check.label == "capture"
+            given_up = (self.adversary.short_lived and check.exit_status == EXIT_INCONCLUSIVE and
+                        check.label == "capture")
             if not (refused or given_up):
                 self._problem(check, f"exit status {check.exit_status} and no report")
             return
@@ -119,8 +116,7 @@ class Tally:
             self.unusual[word] = self.unusual.get(word, 0) + 1
             self.unusual_open_bytes[word] = self.unusual_open_bytes.get(word, 0) + (row["open_bytes"] or 0)
         if "--freeze" in check.label and verdict not in ("consistent", "finding"):
-            excused = (self.adversary.ends or self.adversary.shared_memory or self.adversary.maybe_denied or
-                       self.adversary.stuck)
+            excused = self.adversary.ends or self.adversary.shared_memory or self.adversary.maybe_denied
             if not excused:
                 self._problem(check, f"{verdict} {row['reason']}")
         if verdict == "vanished" and self.adversary.short_lived:
@@ -150,15 +146,12 @@ class Tally:
 
     def failures(self) -> list[str]:
         failures = [f"{self.name}: {count} × {text}" for text, count in self.problems.items()]
-        excused = self.adversary.shared_memory or self.adversary.stuck
         if self.skipped:
             return failures
         share = self.conclusive_share
-        if self.adversary.stuck and self.slowest_seconds > MOST_SECONDS_STUCK:
-            failures.append(f"{self.name}: a check took {self.slowest_seconds:.0f} s")
         if share is None:
             failures.append(f"{self.name}: no process outlived its check")
-        elif share < CONCLUSIVE_SHARE_DEMANDED and not excused:
+        elif share < CONCLUSIVE_SHARE_DEMANDED and not self.adversary.shared_memory:
             failures.append(f"{self.name}: only {share:.1%} of the audited bytes are conclusive: {self.answers()}")
         return failures
 
@@ -193,7 +186,6 @@ def total(tallies: Sequence[Tally]) -> Tally:
                       "control_checks", "control_suspects", "seconds"):
             setattr(result, field, getattr(result, field) + getattr(tally, field))
         result.worst_suspect_steps = max(result.worst_suspect_steps, tally.worst_suspect_steps)
-        result.slowest_seconds = max(result.slowest_seconds, tally.slowest_seconds)
         for counts, more in ((result.labels, tally.labels), (result.known, tally.known)):
             for word, count in more.items():
                 counts[word] = counts.get(word, 0) + count
