@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/card_store.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>

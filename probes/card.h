@@ -22,13 +22,17 @@ std::string_view name_of(DefectState state);
 /// What is known of a defect before any probe has run (docs/kernel.md §4).
 struct DefectRow {
   std::string_view id;
-  DefectClass defect_class = DefectClass::note;
-  std::string_view title;
   std::string_view asked_by;  ///< probes, comma-separated; empty: none asks
   std::string_view why_not;   ///< why none asks
+  DefectClass defect_class = DefectClass::note;
+  std::string_view title = {};
 };
 std::span<const DefectRow> defect_rows();
 const DefectRow* find_defect_row(std::string_view id);
+/// By config/known-defects.json, or by the row of what is not in it. Nobody's id is a finding
+/// without a title.
+std::string_view title_of(std::string_view id);
+DefectClass class_of(std::string_view id);
 
 struct CardRow {
   std::string id;

@@ -64,9 +64,7 @@ Balancing ProbeChild::balancing() {
   return {.pages_hinted = [this] { return read_vmstat(view_).numa_pte_updates.value_or(0); },
           .on =
               [this] {
-                auto file = view_.open(KernelRoot::proc, "sys/kernel/numa_balancing");
-                if (!file) return false;
-                const auto text = read_whole(view_, *file);
+                const auto text = read_file(view_, KernelRoot::proc, "sys/kernel/numa_balancing");
                 return text && (text->starts_with("1") || text->starts_with("3"));
               }};
 }

@@ -7,10 +7,7 @@
 namespace smaps_audit::probes {
 namespace {
 
-bool is_finding(std::string_view id) {
-  const DefectRow* const row = find_defect_row(id);
-  return row == nullptr || row->defect_class == DefectClass::finding;
-}
+bool is_finding(std::string_view id) { return class_of(id) == DefectClass::finding; }
 
 /// Does this failure stop a rollout?
 bool is_grave(const ProbeResult& result) {

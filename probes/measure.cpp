@@ -28,23 +28,11 @@ void add(SmapsValues& sums, const SmapsValues& values) {
   }
 }
 
-Range overlap(const PageRun& run, Range pages) {
-  const std::uint64_t first = std::max(run.first, pages.first);
-  return {first, std::max(first, std::min(run.last, pages.last))};
-}
-
-Result<std::string> read_all(KernelView& view, const KernelFile& file) {
-  if (const auto rewound = view.rewind(file); !rewound) return rewound.error();
-  return read_whole(view, file);
-}
-
 void keep_extremes(Observation& observation, std::uint64_t rss) {
   auto& facts = observation.facts;
   const auto value = static_cast<std::int64_t>(rss);
   const auto lowest = facts.try_emplace("lowest_rss", value).first;
   lowest->second = std::min(lowest->second, value);
-  const auto highest = facts.try_emplace("highest_rss", value).first;
-  highest->second = std::max(highest->second, value);
   ++facts["reads"];
 }
 
@@ -70,7 +58,7 @@ Result<Target> Measurer::open() {
 }
 
 Result<Ok> Measurer::measure_regions(const Target& target, Observation& observation) {
-  const auto text = read_all(environment_.view, target.smaps());
+  const auto text = read_whole(environment_.view, target.smaps());
   if (!text) return text.error();
   const auto records = parse_smaps(*text);
   if (!records) return records.error();
@@ -92,7 +80,7 @@ Result<Ok> Measurer::measure_regions(const Target& target, Observation& observat
 
 Result<Ok> Measurer::measure_numa(const Target& target, Observation& observation) {
   if (!target.numa_maps() || !environment_.capabilities.numa_maps) return Ok{};
-  const auto text = read_all(environment_.view, *target.numa_maps());
+  const auto text = read_whole(environment_.view, *target.numa_maps());
   if (!text) return text.error();
   const auto records = parse_numa_maps(*text);
   if (!records) return records.error();
@@ -118,14 +106,13 @@ Result<Ok> Measurer::measure_pages(const Target& target, Observation& observatio
   for (std::size_t i = 0; i < truths_.size(); ++i) {
     RegionMeasure& measure = observation.measures[i];
     const std::array<Range, 1> ranges{truths_[i].range};
-    const Range numbers{pages.pages(ranges[0].first), pages.pages(ranges[0].last)};
     PagePass plain;
     if (const auto done = reader.walk_plain(target.pagemap(), ranges, plain); !done) {
       return done.error();
     }
     measure.present_bytes = 0;
     for (const PageRun& run : plain.runs) {
-      const std::uint64_t bytes = pages.bytes(overlap(run, numbers).length());
+      const std::uint64_t bytes = pages.bytes(run.last - run.first);
       if ((run.state & page_state::kPresent) != 0) *measure.present_bytes += bytes;
       if ((run.state & page_state::kExclusive) != 0) measure.exclusive_bytes += bytes;
       if ((run.state & page_state::kFile) != 0) measure.file_bytes += bytes;
@@ -136,7 +123,7 @@ Result<Ok> Measurer::measure_pages(const Target& target, Observation& observatio
     if (const auto done = reader.walk(target.pagemap(), ranges, scan); !done) return done.error();
     measure.scan_bytes = 0;
     for (const PageRun& run : scan.runs) {
-      const std::uint64_t bytes = pages.bytes(overlap(run, numbers).length());
+      const std::uint64_t bytes = pages.bytes(run.last - run.first);
       if ((run.state & page_state::kPresent) != 0) *measure.scan_bytes += bytes;
       if ((run.state & page_state::kZero) != 0) measure.scan_zero_bytes += bytes;
     }
@@ -165,7 +152,7 @@ void Measurer::measure_moves(Observation& observation) const {
 void Measurer::measure_totals(const Target& target, Observation& observation) {
   if (auto status = target.status(environment_.view)) observation.status = *status;
   if (!target.smaps_rollup()) return;
-  const auto text = read_all(environment_.view, *target.smaps_rollup());
+  const auto text = read_whole(environment_.view, *target.smaps_rollup());
   const auto rollup = text ? parse_smaps_rollup(*text) : Result<SmapsRecord>{text.error()};
   if (rollup) observation.rollup_rss_bytes = rollup->values.bytes(SmapsField::rss);
 }

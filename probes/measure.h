@@ -42,9 +42,9 @@ class Measurer {
   /// Without audit and move_pages: for a child that is looked at often.
   Observation brief(const std::string& state);
   /// smaps_rollup again and again for `duration` while the child's threads run. Facts: "reads",
-  /// "lowest_rss", "highest_rss".
+  /// "lowest_rss".
   Observation rollup_for(const std::string& state, std::chrono::milliseconds duration);
-  /// The regions by smaps, numa_maps and pagemap again and again. Facts: "reads", "lowest_rss" (of
+  /// The regions by smaps again and again. Facts: "reads", "lowest_rss" (of
   /// the first region).
   Observation region_for(const std::string& state, std::chrono::milliseconds duration);
 

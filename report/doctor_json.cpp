@@ -3,7 +3,7 @@
 #include <ostream>
 
 #include "report/doctor_report.h"
-#include "report/printable.h"
+#include "report/json_parts.h"
 
 namespace smaps_audit {
 namespace {
@@ -11,10 +11,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json bool_or_null(const std::optional<bool>& value) { return value ? Json(*value) : Json(nullptr); }
-
-Json text_or_null(const std::string& text) {
-  return text.empty() ? Json(nullptr) : Json(utf8_or_escaped(text));
-}
 
 }  // namespace
 
@@ -41,7 +37,7 @@ void write_doctor_json(std::ostream& out, const DoctorReport& report) {
     row["held"] = bool_or_null(level.held);
     levels.push_back(std::move(row));
   }
-  out << json.dump(1, ' ', true, Json::error_handler_t::replace) << '\n';
+  out << dump(json, 1) << '\n';
 }
 
 }  // namespace smaps_audit

@@ -97,16 +97,11 @@ std::string ids_in(const probes::BehaviourCard& card, DefectState state) {
   return ids.empty() ? "none" : ids;
 }
 
-std::string title_of(const std::string& id) {
-  const probes::DefectRow* const row = probes::find_defect_row(id);
-  return row == nullptr ? "" : std::string{row->title};
-}
-
 void write_card_head(std::ostream& out, const probes::BehaviourCard& card, const TextStyle& style) {
   out << paint("Behaviour card", Colour::bold, style.colour) << " of Linux "
       << printable(card.kernel_release) << ", boot " << printable(card.boot_id).substr(0, 8);
   if (!card.livepatches.empty()) {
-    out << ", " << counted(card.livepatches.size(), "live patch") << ":";
+    out << ", " << counted(card.livepatches.size(), "live patch", "es") << ":";
     for (const std::string& patch : card.livepatches) out << ' ' << printable(patch);
   }
   out << '\n';
@@ -135,7 +130,8 @@ void write_card(std::ostream& out, const probes::BehaviourCard& card, const Text
   for (const probes::CardRow& row : card.defects) {
     const std::string head =
         "  " + row.id + "  " + padded(name_of(row.state), colour_of(row.state), style, 9);
-    write_block(out, head, 16, title_of(row.id) + " (" + row.reason + ")", style);
+    write_block(out, head, 16, std::string{probes::title_of(row.id)} + " (" + row.reason + ")",
+                style);
   }
   write_era(out, card, style);
 }
@@ -148,7 +144,7 @@ void write_card_brief(std::ostream& out, const probes::BehaviourCard& card,
     if (row.state != DefectState::present) continue;
     any = true;
     write_block(out, "  " + padded("present", Colour::red, style, 10) + row.id + "  ", 17,
-                title_of(row.id), style);
+                probes::title_of(row.id), style);
   }
   if (!any) out << "  present   none\n";
   write_block(out, "  " + padded("absent", Colour::green, style, 10), 12,

@@ -93,8 +93,6 @@ const Description& description() {
 
 }  // namespace
 
-std::string_view report_schema_text() { return kReportSchemaText; }
-
 const std::vector<ReportField>& report_fields() { return description().fields; }
 const std::vector<ReportWord>& report_words() { return description().words; }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace smaps_audit {
@@ -20,9 +19,6 @@ struct ReportWord {
   std::string path;
   std::string meaning;
 };
-
-/// The JSON Schema of smaps-audit.report/1, which is compiled in.
-std::string_view report_schema_text();
 
 /// Everything that the schema describes, in its order.
 const std::vector<ReportField>& report_fields();

@@ -45,10 +45,6 @@ std::string with_hint(std::string_view text, const std::string& id, std::size_t 
   return fit_columns(text, columns > hint.size() ? columns - hint.size() : 0) + hint;
 }
 
-std::string counted_processes(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " process" : " processes");
-}
-
 }  // namespace
 
 std::vector<const Finding*> by_weight(const ProcessReport& process) {
@@ -78,7 +74,7 @@ std::string note_text(const Finding& note, std::size_t columns) {
 
 std::string note_summary(const std::string& id, std::uint64_t processes, std::size_t columns) {
   const KnownDefect* const defect = find_known_defect(id);
-  std::string text = id + " in " + counted_processes(processes);
+  std::string text = id + " in " + counted(processes, "process", "es");
   if (defect != nullptr) text += ": " + defect->title;
   return with_hint(text, id, columns);
 }

@@ -77,8 +77,9 @@ std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
   return lines;
 }
 
-std::string counted(std::uint64_t count, std::string_view noun) {
-  return std::to_string(count) + " " + std::string{noun} + (count == 1 ? "" : "s");
+std::string counted(std::uint64_t count, std::string_view noun, std::string_view plural_ending) {
+  return std::to_string(count) + " " + std::string{noun} +
+         std::string{count == 1 ? "" : plural_ending};
 }
 
 std::string paint(std::string_view text, Colour colour, bool enabled) {

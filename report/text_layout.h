@@ -26,7 +26,8 @@ std::string pad_right(std::string_view text, std::size_t columns);
 std::vector<std::string> wrap(std::string_view text, std::size_t columns);
 
 /// "1 mapping", "2 mappings".
-std::string counted(std::uint64_t count, std::string_view noun);
+std::string counted(std::uint64_t count, std::string_view noun,
+                    std::string_view plural_ending = "s");
 
 enum class Colour : std::uint8_t { none, red, yellow, green, bold, dim };
 

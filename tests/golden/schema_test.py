@@ -16,6 +16,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 
 try:
@@ -154,6 +155,10 @@ def expect_live_fits(schema: Json, program: str) -> Iterator[str]:
             sleeper.kill()
     for complaint in complaints(schema, report):
         yield f"live json: {complaint}"
+    with tempfile.TemporaryDirectory() as spool:
+        probed = json.loads(run(program, "probe", "control", "--spool", spool, "--format", "json"))
+    for complaint in complaints(schema, probed):
+        yield f"live probe: {complaint}"
     if len(lines) != len(report["processes"]):
         yield f"live jsonl: {len(lines)} lines for {len(report['processes'])} processes"
     for line in lines:
@@ -180,7 +185,7 @@ def main() -> int:
         print(f"FAIL  {failure}")
     if any("Additional properties" in failure for failure in failures):
         print("A field that is new belongs into schema/report-1.schema.json, with a description.")
-    print(f"{len(BROKEN)} broken reports, {1 + len(options.reports)} kept ones, 1 live: {len(failures)} failures")
+    print(f"{len(BROKEN)} broken reports, {1 + len(options.reports)} kept ones, 2 live: {len(failures)} failures")
     return 1 if failures else 0
 
 
