@@ -38,16 +38,12 @@ void declare_controls(ProbeChild& child, Pages pages) {
   child.declare_positive(positive, pages);
 }
 
-void move_first_page_away(Memory memory) {
-  void* page = memory.data();
-  int status = 0;
-  if (::move_pages(0, 1, &page, nullptr, &status, 0) != 0) die("move_pages");
-  // Where the kernel does not tell (K02), one of the two is another node.
+/// To one node and to the other, because no kernel with K02 tells on which of them it is.
+void move_first_page_there_and_back(Memory memory) {
   for (const int node : {1, 0}) {
-    if (node == status) continue;
-    if (::mbind(page, kPmdBytes, MPOL_BIND, std::array{1UL << node}.data(), 64,
-                MPOL_MF_MOVE | MPOL_MF_STRICT) == 0) {
-      return;
+    if (::mbind(memory.data(), kPmdBytes, MPOL_BIND, std::array{1UL << node}.data(), 64,
+                MPOL_MF_MOVE | MPOL_MF_STRICT) != 0) {
+      die("mbind");
     }
   }
 }
@@ -56,7 +52,7 @@ void sabotage(ProbeChild& child, Memory memory) {
   if (child.sabotaged(Sabotage::touch_hint)) {
     faults_of_touching(memory.first(memory.size() / 2), kPageBytes);
   }
-  if (child.sabotaged(Sabotage::migrate)) move_first_page_away(memory);
+  if (child.sabotaged(Sabotage::migrate)) move_first_page_there_and_back(memory);
 }
 
 void turn_off_if_sabotaged(ProbeChild& child) {
