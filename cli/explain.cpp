@@ -16,15 +16,14 @@ constexpr std::size_t kLabelColumns = 10;
 
 void write_wrapped(std::ostream& out, std::string_view label, std::string_view text,
                    const TextStyle& style) {
-  const std::size_t room = std::max<std::size_t>(style.columns, 40) - kLabelColumns;
-  const std::vector<std::string> lines = wrap(text, room);
   // An id that fills its column stands on a line of its own.
   if (label.size() + 2 >= kLabelColumns) {
     out << "  " << label << '\n';
     label = {};
   }
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    out << pad_right(i == 0 ? "  " + std::string{label} : "", kLabelColumns) << lines[i] << '\n';
+  const std::string head = pad_right("  " + std::string{label}, kLabelColumns);
+  for (const std::string& line : hanging(head, kLabelColumns, text, style.columns)) {
+    out << line << '\n';
   }
 }
 

@@ -3,21 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <vector>
 
+#include "base/hex.h"
 #include "base/parse_int.h"
 
 namespace smaps_audit::probes {
 namespace {
 
 constexpr std::array<std::string_view, 3> kRoles{"subject", "negative", "positive"};
-
-std::string hex(std::uint64_t value) {
-  std::array<char, 16> digits{};
-  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16);
-  return error == std::errc{} ? std::string(digits.data(), end) : std::string{};
-}
 
 struct Writer {
   std::string operator()(const RegionTruth& region) const {

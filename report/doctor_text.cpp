@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <ostream>
 
 #include "report/doctor_report.h"
@@ -22,10 +21,7 @@ std::string state_text(const std::optional<bool>& works, std::string_view yes, s
 void write_row(std::ostream& out, const std::string& head, const std::string& text,
                const TextStyle& style) {
   constexpr std::size_t kHead = 2 + kNameColumns + kStateColumns;
-  const std::vector<std::string> lines = wrap(text, style.columns - kHead);
-  const std::string first = head + (lines.empty() ? "" : lines.front());
-  out << first.substr(0, first.find_last_not_of(' ') + 1) << '\n';
-  for (std::size_t i = 1; i < lines.size(); ++i) out << std::string(kHead, ' ') << lines[i] << '\n';
+  for (const std::string& line : hanging(head, kHead, text, style.columns)) out << line << '\n';
 }
 
 std::string feature_text(const DoctorFeature& feature) {
@@ -40,22 +36,20 @@ std::string feature_text(const DoctorFeature& feature) {
 }  // namespace
 
 void write_doctor_text(std::ostream& out, const DoctorReport& report, const TextStyle& style) {
-  constexpr unsigned kNarrowest = 60;
-  TextStyle safe = style;
-  safe.columns = std::max(style.columns, kNarrowest);
   out << "smaps-audit " << report.tool_version << " on Linux "
       << printable(report.host.kernel_release) << "\n\n";
-  out << paint("What this kernel shows us", Colour::bold, safe.colour) << '\n';
+  out << paint("What this kernel shows us", Colour::bold, style.colour) << '\n';
   for (const DoctorFeature& feature : report.features) {
-    const std::string head =
-        "  " + pad_right(feature.name, kNameColumns) + state_text(feature.works, "yes", "no", safe);
-    write_row(out, head, feature_text(feature), safe);
+    const std::string head = "  " + pad_right(feature.name, kNameColumns) +
+                             state_text(feature.works, "yes", "no", style);
+    write_row(out, head, feature_text(feature), style);
   }
-  out << '\n' << paint("Privileges, each beside those above it", Colour::bold, safe.colour) << '\n';
+  out << '\n'
+      << paint("Privileges, each beside those above it", Colour::bold, style.colour) << '\n';
   for (const PrivilegeLevel& level : report.levels) {
     const std::string head = "  " + pad_right(level.name, kNameColumns) +
-                             state_text(level.held, "held", "missing", safe);
-    write_row(out, head, level.gives, safe);
+                             state_text(level.held, "held", "missing", style);
+    write_row(out, head, level.gives, style);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 
-#include "report/hex.h"
+#include "base/hex.h"
 #include "report/json_parts.h"
 #include "report/printable.h"
 #include "report/report.h"

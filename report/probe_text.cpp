@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <ostream>
 
 #include "report/card_report.h"
@@ -16,21 +15,11 @@ using probes::Tier;
 
 constexpr std::size_t kNameColumns = 20;
 constexpr std::size_t kOutcomeColumns = 14;
-constexpr unsigned kNarrowest = 60;
 
-std::string rtrim(std::string text) {
-  text.erase(text.find_last_not_of(' ') + 1);
-  return text;
-}
-
-/// `head` once, then `text` wrapped in the columns to its right.
 void write_block(std::ostream& out, const std::string& head, std::size_t indent,
                  std::string_view text, const TextStyle& style) {
-  const std::vector<std::string> lines =
-      wrap(printable(text), std::max<std::size_t>(style.columns, kNarrowest) - indent);
-  out << rtrim(head + (lines.empty() ? "" : lines.front())) << '\n';
-  for (std::size_t i = 1; i < lines.size(); ++i) {
-    out << std::string(indent, ' ') << lines[i] << '\n';
+  for (const auto& line : hanging(head, indent, printable(text), style.columns)) {
+    out << line << '\n';
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "report/text_layout.h"
 
+#include <algorithm>
 #include <array>
 
 #include "report/printable.h"
@@ -74,6 +75,18 @@ std::vector<std::string> wrap(std::string_view text, std::size_t columns) {
     line += word;
   }
   if (!line.empty()) lines.push_back(std::move(line));
+  return lines;
+}
+
+std::vector<std::string> hanging(std::string_view head, std::size_t indent, std::string_view text,
+                                 std::size_t columns) {
+  constexpr std::size_t kNarrowest = 24;
+  std::vector<std::string> lines = wrap(text, std::max(columns, indent + kNarrowest) - indent);
+  if (lines.empty()) lines.emplace_back();
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    lines[i].insert(0, i == 0 ? std::string{head} : std::string(indent, ' '));
+  }
+  lines.front().erase(lines.front().find_last_not_of(' ') + 1);
   return lines;
 }
 

@@ -25,6 +25,12 @@ std::string pad_right(std::string_view text, std::size_t columns);
 /// `text` broken at blanks into lines of at most `columns`; a longer word is cut with "...".
 std::vector<std::string> wrap(std::string_view text, std::size_t columns);
 
+/// `head` and `text` to its right, wrapped: the following lines begin under the first word,
+/// `indent` columns in. `head` fills these columns (colour codes take none). At least one line, at
+/// most `columns` wide, but the text gets 24 of them in any case; none ends in blanks.
+std::vector<std::string> hanging(std::string_view head, std::size_t indent, std::string_view text,
+                                 std::size_t columns);
+
 /// "1 mapping", "2 mappings".
 std::string counted(std::uint64_t count, std::string_view noun,
                     std::string_view plural_ending = "s");

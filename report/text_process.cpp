@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "report/hex.h"
+#include "base/hex.h"
 #include "report/printable.h"
 #include "report/reasons.h"
 #include "report/text_finding.h"
@@ -23,12 +23,9 @@ void append(Lines& lines, const Lines& more) {
 
 // "  Label   text, wrapped, the following lines indented as the first"
 Lines labelled(std::string_view label, std::string_view text, const TextStyle& style) {
-  Lines lines = wrap(text, style.columns - kLabelColumns);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const std::string head = pad_right(i == 0 ? "  " + std::string{label} : "", kLabelColumns);
-    lines[i] = head + lines[i];
-  }
-  return lines;
+  if (text.empty()) return {};
+  return hanging(pad_right("  " + std::string{label}, kLabelColumns), kLabelColumns, text,
+                 style.columns);
 }
 
 // "postgres (pid 4211)"; the name is shortened where room is short, and goes where it is very

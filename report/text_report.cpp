@@ -245,10 +245,9 @@ void write_summary(std::ostream& out, const AuditReport& report, const TextStyle
                                  : "Linux " + printable(report.host.kernel_release);
   text +=
       " " + kernel + ", " + tenths(std::chrono::duration<double>(report.duration).count()) + " s.";
-  const std::vector<std::string> lines = wrap(text, style.columns - word.size() - 2);
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    out << (i == 0 ? paint(word, colour, style.colour) : std::string(word.size(), ' ')) << "  "
-        << lines[i] << '\n';
+  const std::string head = paint(word, colour, style.colour) + "  ";
+  for (const std::string& line : hanging(head, word.size() + 2, text, style.columns)) {
+    out << line << '\n';
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -39,6 +40,14 @@ ProbeReport sample() {
   report.card = probes::make_card(report.results, report.host, {"fix_one"});
   report.verdict = probes::verdict_of(report.results, report.card, false);
   return report;
+}
+
+// Its constructor would run at every start of whatever reads a card.
+TEST(ProbeReport, NeedsNoLibnuma) {
+  std::ifstream maps{"/proc/self/maps"};
+  for (std::string line; std::getline(maps, line);) {
+    EXPECT_EQ(line.find("libnuma"), std::string::npos) << line;
+  }
 }
 
 TEST(ProbeReport, KeepsTheSchemaOfTheReport) {

@@ -35,6 +35,16 @@ TEST(TextLayout, WrapsAtBlanks) {
   EXPECT_EQ(wrap("abcdefghij", 7), std::vector<std::string>{"abcd..."});
 }
 
+TEST(TextLayout, HangsTextUnderItsFirstWord) {
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(hanging("K01  ", 5, "one two three four five six", 30),
+            (Lines{"K01  one two three four five", "     six"}));
+  EXPECT_EQ(hanging("\033[31mK01\033[0m  ", 5, "a b", 80), Lines{"\033[31mK01\033[0m  a b"});
+  EXPECT_EQ(hanging("K01  ", 5, "", 80), Lines{"K01"});
+  EXPECT_EQ(hanging("K01  ", 5, "twenty-four columns, yes", 3),
+            Lines{"K01  twenty-four columns, yes"});
+}
+
 TEST(TextLayout, CountsOneAndMany) {
   EXPECT_EQ(counted(1, "mapping"), "1 mapping");
   EXPECT_EQ(counted(2, "mapping"), "2 mappings");
