@@ -29,7 +29,7 @@ SeriesPlan ProcessAudit::plan_series() {
     }
     plan_ = {.wanted = true};
   } else if (totals && !totals_done_) {
-    plan_ = {.wanted = true, .whole_mm = true};
+    plan_ = {.wanted = true, .whole_mm = true, .if_in_time = has_findings()};
   } else {
     plan_ = none;
   }

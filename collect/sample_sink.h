@@ -46,6 +46,8 @@ struct SeriesPlan {
   bool wanted = false;
   bool whole_mm = false;  ///< all VMAs and the totals; else only `watched_ranges`
   bool full = false;      ///< never cut short: 24 steps whatever they say (captures)
+  /// Something is found already: not worth beginning if the deadline leaves no time to end it.
+  bool if_in_time = false;
 };
 
 enum class StepDecision : std::uint8_t { go_on, done };
@@ -76,7 +78,7 @@ class SampleSink {
   virtual std::span<const Range> watched_ranges() = 0;
   /// `plain`: the same pages by plain reads, where `pass` is by PAGEMAP_SCAN.
   virtual void on_pass(const PagePass& pass, const PagePass* plain) = 0;
-  /// VMAs of which it matters how often their pages are mapped: asked for behind every pass.
+  /// Those of them of which it matters how often their pages are mapped. Asked before every pass.
   virtual std::span<const Range> counted_ranges() { return {}; }
   virtual void on_mappings(const PagePass& /*counted*/) {}
   virtual void on_series_smaps(const SmapsText& text) = 0;

@@ -122,6 +122,7 @@ std::size_t Sampler::expected_vmas() const {
 }
 
 Result<Ok> Sampler::sweep(SampleSink& sink) {
+  const Nanoseconds began = view_.monotonic_now();
   const ThreadsState threads_before = read_threads(view_, target_, capabilities_.wchan);
   // Asked behind the first look at the threads: whoever sleeps from there on makes no new sharer.
   SweepEnd end;
@@ -158,6 +159,7 @@ Result<Ok> Sampler::sweep(SampleSink& sink) {
   end.collapses =
       since(vmstat_before.thp_collapse_alloc, vmstat_after.thp_collapse_alloc) +
       since(vmstat_before.thp_collapse_alloc_failed, vmstat_after.thp_collapse_alloc_failed);
+  sweep_took_ = view_.monotonic_now() - began;
   sink.on_sweep_end(end);
   return Ok{};
 }
@@ -240,10 +242,16 @@ Result<Ok> Sampler::sweep_totals(SampleSink& sink) {
 Result<Ok> Sampler::confirm(SampleSink& sink) {
   while (true) {
     const SeriesPlan plan = sink.plan_series();
-    if (!plan.wanted) return Ok{};
+    if (!plan.wanted || too_late_for(plan)) return Ok{};
     Result<Ok> done = series(sink, plan);
     if (!done) return done;
   }
+}
+
+/// A step takes about as long as the sweep: it walks every VMA once instead of twice, and pauses.
+bool Sampler::too_late_for(const SeriesPlan& plan) const {
+  const Nanoseconds end = view_.monotonic_now() + kSeriesSteps * sweep_took_;
+  return plan.if_in_time && end > limits_.deadline;
 }
 
 Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
@@ -298,10 +306,12 @@ Result<Ok> Sampler::series_pass(SampleSink& sink) {
   Result<Ok> in_time = within_deadline(target_.pagemap());
   if (!in_time) return in_time;
   const std::span<const Range> ranges = sink.watched_ranges();
+  const std::span<const Range> counted = sink.counted_ranges();
   const Nanoseconds began = view_.monotonic_now();
   pass_.clear();
   plain_.clear();
-  Result<Ok> walked = reader_.walk(target_.pagemap(), ranges, pass_);
+  Result<Ok> walked = capabilities_.pagemap_scan ? reader_.walk(target_.pagemap(), ranges, pass_)
+                                                 : walk_plain_once(ranges, counted);
   std::uint64_t bytes = 0;
   for (const Range& range : ranges) bytes += range.length();
   const bool second_witness = pass_.by_scan && bytes <= kPlainAddressBudgetBytes;
@@ -309,12 +319,36 @@ Result<Ok> Sampler::series_pass(SampleSink& sink) {
   if (!walked) return walked;
   last_bracket_ += view_.monotonic_now() - began;
   sink.on_pass(pass_, second_witness ? &plain_ : nullptr);
-  const std::span<const Range> counted = sink.counted_ranges();
   if (counted.empty()) return Ok{};
+  if (!pass_.by_scan) {
+    sink.on_mappings(pass_);
+    return Ok{};
+  }
   plain_.clear();
   // What can't be read is not known: no verdict on Rss depends on it.
   if (reader_.walk_plain(target_.pagemap(), counted, plain_, Mappings::counted)) {
     sink.on_mappings(plain_);
+  }
+  return Ok{};
+}
+
+/// The words that tell the pages tell their mappings, too: beside threads that map and unmap flat
+/// out the waits for mmap_lock are nearly all that a pass takes. `counted` are some of `ranges`.
+Result<Ok> Sampler::walk_plain_once(std::span<const Range> ranges, std::span<const Range> counted) {
+  pass_.by_scan = false;
+  std::size_t first = 0;
+  std::size_t next_counted = 0;
+  const auto is_counted = [&](std::size_t at) {
+    return next_counted < counted.size() && counted[next_counted] == ranges[at];
+  };
+  while (first < ranges.size()) {
+    const bool count = is_counted(first);
+    std::size_t last = first;
+    for (; last < ranges.size() && is_counted(last) == count; ++last) next_counted += count ? 1 : 0;
+    Result<Ok> walked = reader_.walk_plain(target_.pagemap(), ranges.subspan(first, last - first),
+                                           pass_, count ? Mappings::counted : Mappings::ignored);
+    if (!walked) return walked;
+    first = last;
   }
   return Ok{};
 }

@@ -69,11 +69,13 @@ class Sampler {
   Result<Ok> series(SampleSink& sink, const SeriesPlan& plan);
   Result<Ok> series_step(SampleSink& sink, bool whole_mm);
   Result<Ok> series_pass(SampleSink& sink);
+  Result<Ok> walk_plain_once(std::span<const Range> ranges, std::span<const Range> counted);
   Result<Ok> series_reads(SampleSink& sink, bool whole_mm);
   Result<Ok> series_rollup(SampleSink& sink);
   void pause();
   bool coin();
   [[nodiscard]] std::size_t expected_vmas() const;
+  [[nodiscard]] bool too_late_for(const SeriesPlan& plan) const;
 
   KernelView& view_;
   const KernelCapabilities& capabilities_;
@@ -95,6 +97,7 @@ class Sampler {
   PagePass plain_;
   std::mt19937_64 random_;
   Nanoseconds last_bracket_{};
+  Nanoseconds sweep_took_{};
   SampleCost cost_;
 };
 

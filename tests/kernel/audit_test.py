@@ -190,7 +190,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--smaps-audit", type=pathlib.Path, required=True)
     parser.add_argument("--workload", type=pathlib.Path, required=True)
     parser.add_argument("--capture-edit", type=pathlib.Path, required=True)
-    parser.add_argument("--deadline", type=int, default=20, metavar="SECONDS", help="of a merciless check (20)")
+    parser.add_argument("--deadline", type=int, default=30, metavar="SECONDS", help="of a merciless check (30)")
     parser.add_argument("--nightly", action="store_true")
     parser.add_argument("--keep", type=pathlib.Path, metavar="DIR", help="leave all results there")
     options = parser.parse_args(arguments)

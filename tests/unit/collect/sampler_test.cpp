@@ -21,12 +21,14 @@ class Notebook final : public SampleSink {
   SeriesPlan plan;
   unsigned steps = 1;
   std::vector<Range> ranges;
+  std::vector<Range> counted;
 
   std::vector<std::string> order;
   std::vector<std::uint64_t> faults;
   std::vector<std::string> uncovered;
   std::vector<bool> asleep;
   std::optional<SweepEnd> end;
+  std::vector<MappingRun> mapped;
 
   void on_chunk(const Chunk& chunk) override {
     order.emplace_back("chunk");
@@ -46,6 +48,10 @@ class Notebook final : public SampleSink {
   std::span<const Range> watched_ranges() override { return ranges; }
   void on_pass(const PagePass&, const PagePass* plain) override {
     order.emplace_back(plain == nullptr ? "pass" : "passes");
+  }
+  std::span<const Range> counted_ranges() override { return counted; }
+  void on_mappings(const PagePass& pass) override {
+    for (const MappingRun& run : pass.mappings) mapped.push_back(run);
   }
   void on_series_smaps(const SmapsText&) override { order.emplace_back("smaps"); }
   void on_series_numa(const NumaMapsText&) override { order.emplace_back("numa"); }
@@ -186,6 +192,59 @@ TEST_P(SamplerTest, AWholeSeriesListsFirstAndReadsTheTotals) {
   ASSERT_TRUE(run().ok());
   EXPECT_EQ(notes.order[3], "listing");
   EXPECT_NE(std::find(notes.order.begin() + 3, notes.order.end(), "rollup"), notes.order.end());
+}
+
+TEST_P(SamplerTest, APassTellsTheMappingsOfWhatIsCountedOnly) {
+  notes.plan = {.wanted = true};
+  notes.ranges = {process.vmas[1].range, process.vmas[2].range, process.vmas[4].range};
+  notes.counted = {process.vmas[2].range};
+  ASSERT_TRUE(run().ok());
+  ASSERT_EQ(notes.mapped.size(), 2u);
+  for (const MappingRun& run : notes.mapped) {
+    EXPECT_EQ(run.first, process.vmas[2].range.first / kPage);
+    EXPECT_EQ(run.last, run.first + process.vmas[2].pages);
+  }
+}
+
+TEST_P(SamplerTest, APlainPassTellsTheMappingsWithoutASecondRead) {
+  const auto preads = [this] {
+    return std::count(view.calls().begin(), view.calls().end(), "pread /proc/7/pagemap");
+  };
+  notes.plan = {.wanted = true};
+  notes.ranges = {process.vmas[3].range};
+  ASSERT_TRUE(run().ok());
+  const auto uncounted = preads();
+  notes.plan = {.wanted = true};
+  notes.counted = notes.ranges;
+  ASSERT_TRUE(run().ok());
+  const auto more = preads() - 2 * uncounted;
+  EXPECT_EQ(more, GetParam() ? 2 : 0) << "two passes";
+}
+
+TEST_P(SamplerTest, BeginsNoSeriesThatItsDeadlineWouldCutIfSomethingIsFoundAlready) {
+  process.records_per_read = 7;
+  const SeriesPlan plan{.wanted = true, .whole_mm = true, .if_in_time = true};
+  const auto begun = [this] {
+    return std::find(notes.order.begin(), notes.order.end(), "listing") != notes.order.end();
+  };
+  notes = {};
+  notes.plan = plan;
+  deadline = std::chrono::milliseconds(10);  // a call takes a microsecond
+  ASSERT_TRUE(run().ok());
+  EXPECT_TRUE(begun());
+
+  view.set_call_time(std::chrono::microseconds(60));
+  notes = {};
+  notes.plan = plan;
+  ASSERT_TRUE(run().ok());
+  EXPECT_FALSE(begun());
+
+  notes = {};
+  notes.plan = plan;
+  notes.plan.if_in_time = false;
+  notes.steps = kSeriesSteps;
+  EXPECT_EQ(run().error().code, ErrorCode::deadline);
+  EXPECT_TRUE(begun());
 }
 
 TEST_P(SamplerTest, ASleeperIsAskedAgainAtThreeEightAndTwentyFour) {
