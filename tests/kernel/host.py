@@ -27,7 +27,8 @@ LOCK = pathlib.Path(tempfile.gettempdir()) / "smaps-audit-numa-balancing.lock"
 # Waits for its stdin to close, which the death of this process does as well, and puts the value back.
 # It holds the lock until then.
 SETTINGS_LOCK = pathlib.Path(tempfile.gettempdir()) / "smaps-audit-settings.lock"
-SETTINGS_GUARDIAN = 'trap "" INT TERM HUP; cat > /dev/null; while [ $# -gt 0 ]; do echo "$2" > "$1"; shift 2; done'
+SETTINGS_EXIT_CANNOT_RUN = 77  # of a target: this kernel or machine lacks something
+GUARDIAN = 'trap "" INT TERM HUP; cat > /dev/null; while [ $# -gt 0 ]; do echo "$2" > "$1"; shift 2; done'
 GUARDIAN = 'trap "" INT TERM HUP; cat > /dev/null; echo "$1" > "$2"'
 
 
@@ -98,6 +99,10 @@ def settings(wanted: Sequence[tuple[str, str]]) -> Iterator[None]:
                     print(f"host: {path} was {value} and is not any more", file=sys.stderr)
 
 
+class Crashed(Exception):
+    """A target that did not start, and did not say what it lacks: a failure, never a reason to skip."""
+
+
 class _Target:
     def __init__(self, command: list[str], environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -107,8 +112,9 @@ class _Target:
         line = self._process.stdout.readline()
         self.declared = json.loads(line) if line.strip() else {}
         if not self.declared.get("ready"):
-            status = self.stop()
-            raise CannotRun(self.declared.get("why", f"{' '.join(command)}: exit status {status}"))
+            status = _Target.stop(self)
+            why = self.declared.get("why", f"{' '.join(command)}: exit status {status}")
+            raise CannotRun(why) if status == EXIT_CANNOT_RUN else Crashed(f"exit status {status}: {why}")
 
     def stop(self) -> int:
         if self._process.returncode is None:

@@ -30,6 +30,7 @@ class Adversary:
     short_lived: bool = False      # a process that ended during its check does not count
     ends: bool = False             # nor does it when it should have been frozen
     shared_memory: bool = False    # another process works on the same memory
+    moved: bool = False            # another process moves its pages, frozen or not: no finding is all that is promised
     maybe_denied: bool = False     # --freeze may be refused: another tracer holds it
 
 
@@ -59,11 +60,11 @@ SECOND_PART = (
     Adversary("uffd-move", shared_memory=True),
     Adversary("uffd-move-thp", shared_memory=True),
     Adversary("process-vm-writev"),
-    Adversary("process-madvise", file_system=True),
+    Adversary("process-madvise", file_system=True, moved=True),
     Adversary("process-collapse"),
     Adversary("ptrace", maybe_denied=True),
-    Adversary("migrate-asleep"),
-    Adversary("migrate-busy"),
+    Adversary("migrate-asleep", moved=True),
+    Adversary("migrate-busy", moved=True),
     Adversary("ksm", settings=KSM_RUNS, here=KSM_RUNS),
     Adversary("hugetlb", settings=EIGHT_HUGE_PAGES, here=EIGHT_HUGE_PAGES),
     Adversary("memfd-secret"),

@@ -118,7 +118,10 @@ attack() {
   _name=$1 _variant=$2
   mkdir "$RESULTS/$_name"
   [ "$SWAP" = 1 ] && [ -b /dev/zram0 ] && swapon /dev/zram0
-  begin "$_name" || return
+  begin "$_name" && attack_target
+  [ "$SWAP" = 1 ] && [ -b /dev/zram0 ] && swapoff /dev/zram0
+}
+attack_target() {
   COUNT=0
   now; _start=$(whole "$NOW")
   while now && [ $(($(whole "$NOW") - _start)) -lt "$ATTACK_CENTISECONDS" ]; do
@@ -134,7 +137,6 @@ attack() {
   done
   kill -0 "$ADVERSARY_JOB" 2> /dev/null || echo "$_name ended by itself"
   stop_adversary
-  [ "$SWAP" = 1 ] && [ -b /dev/zram0 ] && swapoff /dev/zram0
 }
 insist() {
   WORKERS=0 DISK=0

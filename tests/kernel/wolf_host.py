@@ -114,6 +114,8 @@ class HostRun:
                 self._loop(tally, targets, turn, f"{name}/capture")
         except (host.CannotRun, fetch_packages.FetchError) as error:
             tally.skipped = str(error)
+        except host.Crashed as error:
+            tally.problem(str(error))
         return tally
 
     def _loop(self, tally: wolf_tally.Tally, targets: Sequence[host.Adversary], turn: int, file: str) -> None:

@@ -68,6 +68,15 @@ class Answers(unittest.TestCase):
         result.add(check(label="check --freeze", verdict="inconclusive", status=2))
         self.assertIn("pulse: 1 × check --freeze: inconclusive maybe_pages", result.failures())
 
+    def test_of_a_frozen_process_whose_pages_another_one_moves_need_not_be(self):
+        result = tally(False, "process-madvise")
+        result.add(check(label="check --freeze", verdict="inconclusive", status=2))
+        self.assertEqual(result.problems, {})
+        result.add(check(label="check --freeze", verdict="vanished", status=2))
+        self.assertEqual(list(result.problems), ["check --freeze: vanished None"])
+        result.add(check(("smaps", None), label="check --freeze"))
+        self.assertEqual(result.findings, 1)
+
 
 if __name__ == "__main__":
     unittest.main()

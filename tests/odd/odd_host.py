@@ -55,7 +55,11 @@ class Odd(contextlib.AbstractContextManager):
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **popen)
         line = self.process.stdout.readline()
         if not line.strip():
-            raise CannotRun(f"{command[1:]}: exit status {self.process.wait()}")
+            status = self.process.wait()
+            said = f"{command[1:]}: exit status {status}"
+            # unshare says 1 where the namespace is refused.
+            lacks = status == host.EXIT_CANNOT_RUN or (command[0], status) == ("unshare", 1)
+            raise CannotRun(said) if lacks else host.Crashed(said)
         said = json.loads(line)
         self.pid, self.touched = said["pid"], said["touched_bytes"]
 
