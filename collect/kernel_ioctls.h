@@ -5,9 +5,9 @@
 
 #include <cstdint>
 
-/// Private to live_kernel_view.cpp: two ioctls newer than Debian 12's headers, as in Linux
-/// include/uapi/linux/fs.h (PAGEMAP_SCAN since 6.7, PROCMAP_QUERY since 6.11). The ABI is fixed, so
-/// own names are used, which cannot clash with those of a newer libc.
+/// For live_kernel_view.cpp and the worker's sandbox: two ioctls newer than Debian 12's headers, as
+/// in Linux include/uapi/linux/fs.h (PAGEMAP_SCAN since 6.7, PROCMAP_QUERY since 6.11). The ABI is
+/// fixed, so own names are used, which cannot clash with those of a newer libc.
 namespace smaps_audit::uapi {
 
 /// struct pm_scan_arg. `flags` stays 0: PM_SCAN_WP_MATCHING would write-protect the target's pages.

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/scheduler.h"
+
+#include <gtest/gtest.h>
+
+namespace smaps_audit::service {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kSmallTables = 40960;
+constexpr std::uint64_t kHugeTables = std::uint64_t{8} << 20;  // of 4 GiB of base pages
+
+Target target(int pid, std::uint64_t tables = kSmallTables) { return {{pid, 7}, tables}; }
+
+Screening screening_of(int pid, bool suspicious) {
+  Screening screening;
+  screening.pid = pid;
+  screening.start_time_ticks = 7;
+  screening.suspicious = suspicious;
+  return screening;
+}
+
+// Carries out what the scheduler orders, at a cost, until `end`.
+class Simulation {
+ public:
+  explicit Simulation(std::vector<Target> targets, SchedulerOptions options = {})
+      : targets_(std::move(targets)), scheduler_(options, 0ns, 1) {}
+
+  void run_until(Nanoseconds end) {
+    while (now_ < end) {
+      const auto step = scheduler_.next(now_);
+      if (!step.order) {
+        now_ = step.not_before;
+        continue;
+      }
+      carry_out(*step.order);
+    }
+  }
+
+  std::vector<Target> targets_;
+  Scheduler scheduler_;
+  Nanoseconds now_{};
+  std::map<int, std::uint64_t> audits_;
+  std::map<int, std::uint64_t> screenings_;
+  std::uint64_t lists_ = 0;
+  Nanoseconds cpu_{};
+  int suspicious_pid_ = 0;
+  Nanoseconds audit_cost_ = 20ms;
+
+ private:
+  void carry_out(const Order& order) {
+    Nanoseconds cost = 1ms;
+    switch (order.kind) {
+      case OrderKind::list:
+        ++lists_;
+        scheduler_.listed(targets_, now_);
+        break;
+      case OrderKind::screen:
+        ++screenings_[order.pid];
+        scheduler_.screened(screening_of(order.pid, order.pid == suspicious_pid_), now_);
+        cost = 100us;
+        break;
+      case OrderKind::audit:
+        ++audits_[order.pid];
+        scheduler_.audited({order.pid, 7}, order.pid == suspicious_pid_, now_);
+        cost = audit_cost_;
+        break;
+      case OrderKind::quit: FAIL();
+    }
+    now_ += cost;
+    cpu_ += cost;
+    scheduler_.charge(cost, now_);
+  }
+};
+
+std::vector<Target> many(int count) {
+  std::vector<Target> targets;
+  for (int pid = 1; pid <= count; ++pid) targets.push_back(target(pid));
+  return targets;
+}
+
+TEST(Scheduler, ScreensEveryTargetInEachInterval) {
+  Simulation simulation{many(50)};
+  simulation.run_until(10min);
+  EXPECT_NEAR(static_cast<double>(simulation.lists_), 40, 2);
+  for (int pid = 1; pid <= 50; ++pid) {
+    EXPECT_NEAR(static_cast<double>(simulation.screenings_[pid]), 40, 2);
+  }
+  EXPECT_EQ(simulation.scheduler_.statistics(simulation.now_).overruns, 0U);
+}
+
+TEST(Scheduler, AuditsEveryTargetInTurnAndSaysHowLongARotationTakes) {
+  Simulation simulation{many(50)};
+  simulation.run_until(1h);
+  for (int pid = 1; pid <= 50; ++pid) {
+    EXPECT_GE(simulation.audits_[pid], 5U);
+    EXPECT_LE(simulation.audits_[pid], 7U) << "not more often than the shortest rotation";
+  }
+  const auto statistics = simulation.scheduler_.statistics(simulation.now_);
+  ASSERT_TRUE(statistics.last_rotation_length);
+  EXPECT_GE(*statistics.last_rotation_length, 9min);
+  EXPECT_LE(*statistics.last_rotation_length, 25min);
+  EXPECT_EQ(statistics.never_audited, 0U);
+}
+
+TEST(Scheduler, StaysWithinItsShareOfTheCpu) {
+  for (const int count : {50, 2000}) {
+    Simulation simulation{many(count)};
+    simulation.run_until(1h);
+    EXPECT_LE(simulation.cpu_, Nanoseconds{3600s} / 100 + 1s) << count;
+  }
+}
+
+TEST(Scheduler, CountsSweepsThatBeganLate) {
+  SchedulerOptions options;
+  options.cpu_share = 0.001;
+  Simulation simulation{many(2000), options};
+  simulation.run_until(1h);
+  const auto statistics = simulation.scheduler_.statistics(simulation.now_);
+  EXPECT_GT(statistics.overruns, 10U);
+  EXPECT_GT(statistics.sweeps, 1U);
+}
+
+TEST(Scheduler, LooksAtOnceIntoWhatLooksOff) {
+  Simulation simulation{many(300)};
+  simulation.suspicious_pid_ = 299;
+  simulation.run_until(20s);
+  EXPECT_EQ(simulation.audits_[299], 1U);
+}
+
+TEST(Scheduler, LooksSeldomIntoWhatLooksOffForEver) {
+  Simulation simulation{many(10)};
+  simulation.suspicious_pid_ = 3;
+  simulation.run_until(1h);
+  // Each minute at first, then half as often each time; and a recheck each five minutes.
+  EXPECT_GE(simulation.audits_[3], 8U);
+  EXPECT_LE(simulation.audits_[3], 20U);
+}
+
+TEST(Scheduler, LeavesATargetBeyondTheStallBudgetAloneButForItsAllowance) {
+  Simulation simulation{{target(1), target(2, kHugeTables)}};
+  simulation.run_until(24h * 10);
+  EXPECT_EQ(simulation.screenings_[2], 0U);
+  EXPECT_GE(simulation.audits_[2], 9U);
+  EXPECT_LE(simulation.audits_[2], 12U);
+  EXPECT_TRUE(simulation.scheduler_.is_beyond_stall_budget({2, 7}));
+  EXPECT_EQ(simulation.scheduler_.statistics(simulation.now_).beyond_stall_budget, 1U);
+}
+
+TEST(Scheduler, NeverAuditsItWithoutAnAllowance) {
+  SchedulerOptions options;
+  options.stall_allowance_per_day = 0;
+  Simulation simulation{{target(2, kHugeTables)}, options};
+  simulation.run_until(24h * 3);
+  EXPECT_EQ(simulation.audits_[2], 0U);
+}
+
+TEST(Scheduler, LearnsFromItsReadsWhatAPageTableCosts) {
+  Scheduler scheduler{{}, 0ns, 1};
+  const Nanoseconds before = scheduler.predicted_stall(kHugeTables);
+  scheduler.listed({target(1, kSmallTables * 10)}, 0ns);
+  Screening slow = screening_of(1, false);
+  slow.read_time = 100 * 100us;
+  for (int i = 0; i < 100; ++i) scheduler.screened(slow, 0ns);
+  EXPECT_GT(scheduler.predicted_stall(kHugeTables), 5 * before);
+}
+
+TEST(Scheduler, QuarantinesAStuckTargetLongerEachTime) {
+  Simulation simulation{many(3)};
+  simulation.run_until(30s);
+  Scheduler& scheduler = simulation.scheduler_;
+  Nanoseconds now = simulation.now_;
+  scheduler.stuck(2, now);
+  EXPECT_TRUE(scheduler.is_quarantined({2, 7}, now + 4min));
+  EXPECT_FALSE(scheduler.is_quarantined({2, 7}, now + 6min));
+  const auto before = simulation.screenings_[2];
+  simulation.run_until(now + 4min);
+  EXPECT_EQ(simulation.screenings_[2], before);
+  EXPECT_EQ(scheduler.statistics(simulation.now_).quarantined, 1U);
+  now = simulation.now_;
+  scheduler.stuck(2, now);
+  EXPECT_TRUE(scheduler.is_quarantined({2, 7}, now + 9min));
+  for (int i = 0; i < 20; ++i) scheduler.stuck(2, now);
+  EXPECT_FALSE(scheduler.is_quarantined({2, 7}, now + 25h));
+}
+
+TEST(Scheduler, GoesOnAfterAnOrderThatWasLost) {
+  Scheduler scheduler{{}, 0ns, 1};
+  const auto step = scheduler.next(0ns);
+  ASSERT_TRUE(step.order);
+  EXPECT_EQ(step.order->kind, OrderKind::list);
+  scheduler.order_lost(1s);
+  EXPECT_FALSE(scheduler.next(1s).order);
+  EXPECT_EQ(scheduler.next(20s).order->kind, OrderKind::list);
+}
+
+TEST(Scheduler, BeginsAtItsOffset) {
+  SchedulerOptions options;
+  options.offset = 7s;
+  Scheduler scheduler{options, 100s, 1};
+  EXPECT_FALSE(scheduler.next(100s).order);
+  EXPECT_EQ(scheduler.next(100s).not_before, 107s);
+}
+
+}  // namespace
+}  // namespace smaps_audit::service
