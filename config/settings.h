@@ -130,7 +130,7 @@ struct Retention {
 };
 
 struct StoreSettings {
-  /// A directory: findings.sqlite and captures/.
+  /// A directory: findings.db and captures/.
   std::string path = "/var/lib/smaps-auditd";
   Retention findings = {.max_count = 100'000,
                         .max_age = std::chrono::hours(24 * 365),
