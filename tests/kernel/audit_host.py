@@ -19,7 +19,6 @@ import audit_expectations as expect
 import audit_scenarios as scenarios
 import host
 
-HERE = pathlib.Path(__file__).resolve().parent
 CannotRun = host.CannotRun
 CROWD = 2000
 CROWD_SECONDS = 120
@@ -37,30 +36,17 @@ def run(options: argparse.Namespace) -> expect.Results:
         programs, results = directory / "bin", directory / "results"
         for made in (programs, results):
             made.mkdir()
-        for program in (options.smaps_audit, options.workload):
-            shutil.copy2(program, programs)
+        copied = [pathlib.Path(shutil.copy2(program, programs)) for program in (options.smaps_audit, options.workload)]
         for path in (directory, programs):
             path.chmod(0o755)
         results.chmod(0o1777)
+        seconds = 3000 if options.nightly else 600
         with host.numa_balancing(1):
-            _run_script(scenarios.with_balancing(chosen, 60 if options.nightly else 20), programs, results,
-                        options.nightly)
+            host.run_script(scenarios.with_balancing(chosen, 60 if options.nightly else 20), copied, results, seconds)
         with host.numa_balancing(0):
-            _run_script(scenarios.without_balancing(chosen, 100 if options.nightly else 3, options.deadline),
-                        programs, results, options.nightly)
+            script = scenarios.without_balancing(chosen, 100 if options.nightly else 3, options.deadline)
+            host.run_script(script, copied, results, seconds)
         return expect.Results({path.name: path.read_bytes() for path in results.iterdir()})
-
-
-def _run_script(script: str, programs: pathlib.Path, results: pathlib.Path, nightly: bool) -> None:
-    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "RESULTS": str(results)}
-    # Its own group, so that an ending test takes the targets along.
-    with subprocess.Popen(["bash", "-c", f". {HERE / 'guest.sh'}\n{script}"], stdin=subprocess.DEVNULL,
-                          env=environment, cwd="/", start_new_session=True) as shell:
-        try:
-            shell.wait(timeout=3000 if nightly else 600)
-        finally:
-            if shell.poll() is None:
-                os.killpg(shell.pid, signal.SIGKILL)
 
 
 def _audit_on_terminal(smaps_audit: pathlib.Path) -> tuple[int, str, str, float]:

@@ -104,11 +104,11 @@ def _install(series: str, package: str, version: str, directory: pathlib.Path,
     with tempfile.TemporaryDirectory(dir=directory.parent, prefix=f".{series}-") as name:
         work = pathlib.Path(name)
         deb = _download(package, work, apt)
-        unpacked = _run(["dpkg", "-x", str(deb), str(work / "root")])
         root = work / "root"
+        private_apt.unpack(deb, root)
         images = [*root.glob("boot/vmlinuz-*"), *root.glob("usr/lib/modules/*/vmlinuz")]
-        if unpacked.returncode != 0 or not images:
-            raise FetchError(f"{deb.name} holds no vmlinuz: {unpacked.stderr.strip()}")
+        if not images:
+            raise FetchError(f"{deb.name} holds no vmlinuz")
         ready = work / "ready"
         ready.mkdir()
         shutil.move(images[0], ready / "vmlinuz")

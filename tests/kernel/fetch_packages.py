@@ -17,7 +17,8 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from fetch_kernel import FetchError, _download, _locked, _run, cache_root  # noqa: E402
+import private_apt  # noqa: E402
+from fetch_kernel import FetchError, _download, _locked, cache_root  # noqa: E402
 
 # The program and what it is linked against beyond the C library; of what is installed already, nothing is taken.
 STRESS_NG = ("stress-ng", "libapparmor1", "libbsd0", "libmd0", "libegl1", "libgbm1", "libgles2", "libglvnd0",
@@ -36,9 +37,7 @@ def fetch(name: str) -> pathlib.Path:
         with tempfile.TemporaryDirectory(dir=home, prefix=f".{name}-") as work:
             deb = _download(name, pathlib.Path(work))
             pathlib.Path(work, "ready").mkdir()
-            unpacked = _run(["dpkg", "-x", str(deb), f"{work}/ready/root"])
-            if unpacked.returncode != 0:
-                raise FetchError(f"dpkg -x {deb.name}: {unpacked.stderr.strip()}")
+            private_apt.unpack(deb, pathlib.Path(work, "ready", "root"))
             os.replace(f"{work}/ready", home / name)
     return root
 

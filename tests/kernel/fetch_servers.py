@@ -47,9 +47,7 @@ def _download(closure: list[tuple[str, str]], directory: pathlib.Path) -> None:
 
 def _unpack(debs: pathlib.Path, root: pathlib.Path) -> None:
     for deb in sorted(debs.glob("*.deb")):
-        answer = private_apt.run(["dpkg", "-x", str(deb), str(root)])
-        if answer.returncode != 0:
-            raise AptError(f"dpkg -x {deb.name}: {answer.stderr.strip()}")
+        private_apt.unpack(deb, root)
     if not (root / "bin" / "sh").exists():
         (root / "bin" / "sh").symlink_to("dash")
     (root / "etc" / "passwd").write_text(PASSWD)

@@ -17,49 +17,23 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
 BALANCING = pathlib.Path("/proc/sys/kernel/numa_balancing")
-LOCK = pathlib.Path(tempfile.gettempdir()) / "smaps-audit-numa-balancing.lock"
-# Waits for its stdin to close, which the death of this process does as well, and puts the value back.
+GUEST_SH = pathlib.Path(__file__).resolve().parent / "guest.sh"
+LOCK = pathlib.Path(tempfile.gettempdir()) / "smaps-audit-settings.lock"
+# Waits for its stdin to close, which the death of this process does as well, and puts the values back.
 # It holds the lock until then.
-SETTINGS_LOCK = pathlib.Path(tempfile.gettempdir()) / "smaps-audit-settings.lock"
-SETTINGS_EXIT_CANNOT_RUN = 77  # of a target: this kernel or machine lacks something
 GUARDIAN = 'trap "" INT TERM HUP; cat > /dev/null; while [ $# -gt 0 ]; do echo "$2" > "$1"; shift 2; done'
-GUARDIAN = 'trap "" INT TERM HUP; cat > /dev/null; echo "$1" > "$2"'
+EXIT_CANNOT_RUN = 77  # of a target: this kernel or machine lacks something
 
 
 class CannotRun(Exception):
     """The kernel could not be brought into the state, or the sysctl is not ours: a reason to skip."""
-
-
-@contextlib.contextmanager
-def numa_balancing(value: int) -> Iterator[None]:
-    """Sets kernel.numa_balancing; the old value returns whatever ends this process, SIGKILL included.
-
-    Users of this function wait for one another. Raises CannotRun where the value cannot be written.
-    """
-    if not os.access(BALANCING, os.W_OK):
-        raise CannotRun(f"{BALANCING} may not be written here")
-    with open(LOCK, "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        old = BALANCING.read_text().strip()
-        if old == str(value):
-            yield
-            return
-        guardian = subprocess.Popen(["sh", "-c", GUARDIAN, "guardian", old, str(BALANCING)],
-                                    stdin=subprocess.PIPE, pass_fds=[lock.fileno()],
-                                    start_new_session=True)
-        try:
-            BALANCING.write_text(str(value))
-            yield
-        finally:
-            guardian.communicate()
-            if BALANCING.read_text().strip() != old:
-                print(f"host: {BALANCING} was {old} and is not any more", file=sys.stderr)
 
 
 def _value_of(path: pathlib.Path) -> str:
@@ -80,10 +54,11 @@ def settings(wanted: Sequence[tuple[str, str]]) -> Iterator[None]:
     for path, _ in wanted:
         if not os.access(path, os.W_OK):
             raise CannotRun(f"{path} is not there or may not be written")
-    with open(SETTINGS_LOCK, "w", encoding="ascii") as lock:
+    with open(LOCK, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = [(path, value) for path, value in wanted if _value_of(pathlib.Path(path)) != value]
         old = [(path, _value_of(pathlib.Path(path))) for path, _ in reversed(wanted)]
-        guardian = subprocess.Popen(["sh", "-c", SETTINGS_GUARDIAN, "guardian", *itertools.chain(*old)],
+        guardian = subprocess.Popen(["sh", "-c", GUARDIAN, "guardian", *itertools.chain(*old)],
                                     stdin=subprocess.PIPE, pass_fds=[lock.fileno()], start_new_session=True)
         try:
             try:
@@ -97,6 +72,24 @@ def settings(wanted: Sequence[tuple[str, str]]) -> Iterator[None]:
             for path, value in old:
                 if _value_of(pathlib.Path(path)) != value:
                     print(f"host: {path} was {value} and is not any more", file=sys.stderr)
+
+
+def numa_balancing(value: int) -> contextlib.AbstractContextManager[None]:
+    """The same for kernel.numa_balancing."""
+    return settings([(str(BALANCING), str(value))])
+
+
+def run_script(script: str, programs: Sequence[pathlib.Path], results: pathlib.Path, seconds: float) -> None:
+    """As vm.run does in a guest: the programs on the PATH, guest.sh sourced, $RESULTS; no process of it goes on."""
+    path = ":".join(dict.fromkeys(str(program.resolve().parent) for program in programs))
+    environment = os.environ | {"PATH": f"{path}:{os.environ['PATH']}", "RESULTS": str(results)}
+    with subprocess.Popen(["bash", "-c", f". {GUEST_SH}\n{script}"], stdin=subprocess.DEVNULL, env=environment, cwd="/",
+                          start_new_session=True) as shell:
+        try:
+            shell.wait(timeout=seconds)
+        finally:
+            if shell.poll() is None:
+                os.killpg(shell.pid, signal.SIGKILL)
 
 
 class Crashed(Exception):

@@ -11,24 +11,22 @@ from __future__ import annotations
 import lzma
 import pathlib
 import re
-import subprocess
 import tempfile
 from collections.abc import Sequence
 
 import fetch_kernel
+import private_apt
 
 
 def load(series: str, names: Sequence[str]) -> list[tuple[str, bytes]]:
-    """Nothing where the kernel came as a file, without its package."""
+    """Nothing where the kernel came as a file, without its package. Raises AptError."""
     if not fetch_kernel.is_series(series):
         return []
     deb = fetch_kernel.fetch(series).deb
     if deb is None or not deb.is_file():
         return []
     with tempfile.TemporaryDirectory(prefix="kernel-modules-") as name:
-        unpacked = subprocess.run(["dpkg", "-x", str(deb), name], capture_output=True, check=False)
-        if unpacked.returncode != 0:
-            return []
+        private_apt.unpack(deb, pathlib.Path(name))
         found = {path.name.split(".ko")[0].replace("-", "_"): path for path in pathlib.Path(name).rglob("*.ko*")}
         loaded: dict[str, bytes] = {}
         for module in names:

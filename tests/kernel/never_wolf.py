@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Never wolf: `smaps-audit check` in a loop against each adversary, on real kernels.
 
-    never_wolf.py --bin DIR [--host-seconds S] [--guest-seconds S] [--kernel 6.1|6.12]… [--copies N]
-                  [--part first|second|stress]… [--adversary NAME]… [--evidence DIR] [--docs FILE] [--count FILE]
+    never_wolf.py --bin DIR [--host-seconds S] [--guest-seconds S] [--kernel 6.1|6.12]… [--copies N] [--checkers N]
+                  [--audits N] [--part first|second|stress]… [--adversary NAME]… [--evidence DIR] [--docs FILE]
+                  [--count FILE]
 
 DIR is the build directory (or holds all programs). S is the time for each adversary; 0 leaves that machine out.
 Guests run side by side, one boot each. Most checks are plain; in between all fallbacks are forced, the target is
@@ -11,8 +12,9 @@ frozen, every process is audited and a capture is taken. Demanded: no finding in
 K01 (`workload protnone-self` decides) K01 that the frozen process shows as well, and K03 with smaps consistent
 beside it; at least half of the audited bytes conclusive, but for memory that two processes share. Negative
 control: the screen alone (--no-confirm) does produce false suspects. What a machine lacks for an adversary is
-said by name; where none of them can run at all the exit status is 77. The report of each false finding goes to --evidence, and --count adds a line with the number of
-process audits. Exit: 0, 1, 77 (cannot run here). Python 3.11, standard library only.
+said by name. The report of each false finding goes to --evidence, and --count adds a line with the number of
+process audits. Exit: 0, 1, 77 (cannot run here, or lacks something for every adversary). Python 3.11, standard
+library only.
 """
 
 from __future__ import annotations
@@ -85,6 +87,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--guest-seconds", type=float, default=60 if NIGHTLY else 2)
     parser.add_argument("--copies", type=int, default=4 if NIGHTLY else 1,
                         help="how many of each adversary run at once on this machine")
+    parser.add_argument("--checkers", type=int, default=4 if NIGHTLY else 1,
+                        help="how many loops of checks share them")
+    parser.add_argument("--audits", type=int, default=0,
+                        help="all adversaries again on this machine until so many processes were audited")
     parser.add_argument("--kernel", action="append", help="of a guest; by default 6.12 and 6.1")
     parser.add_argument("--part", action="append", choices=wolf_adversaries.PARTS, help="default: all")
     parser.add_argument("--adversary", action="append", choices=wolf_adversaries.ALL)
@@ -106,7 +112,8 @@ def run_machines(options: argparse.Namespace) -> list[Machine]:
     adversaries = chosen(options)
     machines: list[Machine] = []
     if options.host_seconds > 0:
-        machines.append(wolf_host.run(options.bin, adversaries, options.host_seconds, options.copies))
+        machines.append(wolf_host.run(options.bin, adversaries, options.host_seconds, options.copies,
+                                      options.checkers, options.audits))
     if options.guest_seconds > 0:
         kernels = options.kernel or ["6.12", "6.1"]
         with concurrent.futures.ThreadPoolExecutor(len(kernels)) as pool:

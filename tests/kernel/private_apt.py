@@ -38,6 +38,13 @@ def run(command: Sequence[str], cwd: pathlib.Path | None = None) -> subprocess.C
         raise AptError(f"{' '.join(command)}: no end after {APT_TIMEOUT_SECONDS} s") from error
 
 
+def unpack(deb: pathlib.Path, directory: pathlib.Path) -> None:
+    """The package's files below `directory`; nothing is installed."""
+    answer = run(["dpkg", "-x", str(deb), str(directory)])
+    if answer.returncode != 0:
+        raise AptError(f"dpkg -x {deb.name}: {answer.stderr.strip()}")
+
+
 @contextlib.contextmanager
 def locked(path: pathlib.Path):
     """Parallel runs wait for one another."""

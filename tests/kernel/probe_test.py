@@ -18,7 +18,6 @@ import contextlib
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -109,14 +108,10 @@ def run_here(program: pathlib.Path, repeat: int) -> dict[str, bytes]:
         lock = stack.enter_context(open(host.LOCK, "w", encoding="ascii"))
         host.fcntl.flock(lock, host.fcntl.LOCK_EX)
         work = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="smaps-audit-probe-")))
-        (work / "bin").mkdir()
-        (work / "bin" / "smaps-audit").symlink_to(program)
         (work / "sabotages").write_text(sabotage_lines("host"))
-        script = SCRIPT + (KILLED if host.BALANCING.read_text().strip() == "0" else "")
-        subprocess.run(["sh", "-c", script], check=False, stdin=subprocess.DEVNULL,
-                       env={**os.environ, "R": str(work), "REPEAT": str(repeat),
-                            "PATH": f"{work / 'bin'}:{os.environ['PATH']}"},
-                       timeout=SECONDS_ON_HOST * (1 + repeat) / 2)
+        script = f"export R=$RESULTS REPEAT={repeat}\n{SCRIPT}"
+        script += KILLED if host.BALANCING.read_text().strip() == "0" else ""
+        host.run_script(script, [program], work, SECONDS_ON_HOST * (1 + repeat) / 2)
         return {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
 
 

@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import audit_expectations as expect  # noqa: E402
 import audit_scenarios as scenarios  # noqa: E402
+import markdown  # noqa: E402
 import vm  # noqa: E402
 import wolf_adversaries  # noqa: E402
 
@@ -165,18 +166,9 @@ COLUMNS = ("huge pages under PROT_NONE", "inside of", "checks", "found", "median
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    cells = [COLUMNS, *(row.cells() for row in rows if not row.skipped)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(COLUMNS))]
-
-    def line(row: Sequence[str]) -> str:
-        padded = [cell.ljust(width) if i < 2 else cell.rjust(width)
-                  for i, (cell, width) in enumerate(zip(row, widths))]
-        return "| " + " | ".join(padded) + " |"
-
-    rule = "|" + "|".join("-" * (width + 2 if i < 2 else width + 1) + ("" if i < 2 else ":")
-                          for i, width in enumerate(widths)) + "|"
     skipped = sorted({f"{row.name} ({row.skipped})" for row in rows if row.skipped})
-    return [line(cells[0]), rule, *map(line, cells[1:]), *(["", f"Skipped: {', '.join(skipped)}."] if skipped else [])]
+    return [*markdown.table([COLUMNS, *(row.cells() for row in rows if not row.skipped)], words=2),
+            *(["", f"Skipped: {', '.join(skipped)}."] if skipped else [])]
 
 
 DOCS_HEAD = f"""# Sensitivity

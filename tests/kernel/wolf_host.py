@@ -6,6 +6,7 @@ Python 3.11, standard library only.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import os
 import pathlib
@@ -13,6 +14,7 @@ import platform
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 
@@ -61,30 +63,58 @@ def stress_ng_in(directory: pathlib.Path) -> dict[str, str]:
     return {"STRESS_NG": str(wrapper)}
 
 
-class HostRun:
-    """Checks on this machine; of each adversary `copies` run at once."""
+class Checker:
+    """smaps-audit with the command lines of wolf_checks, against processes of this machine."""
 
-    def __init__(self, directory: pathlib.Path, seconds: float, copies: int) -> None:
+    def __init__(self, directory: pathlib.Path) -> None:
         self._audit = program(directory, "smaps-audit")
-        self._adversary = program(directory, "adversary")
-        self._seconds = seconds
-        self._copies = copies
         probe = subprocess.run([program(directory, "workload"), "protnone-self"], capture_output=True, check=False)
         self.affected = probe.returncode == 1
 
-    def check(self, adversary: Adversary, variant: Sequence[str], pids: Sequence[int], file: str) -> wolf_tally.Check:
-        words = words_of(variant, " ".join(map(str, pids)), str(pids[-1]), file)
-        pinned = ["taskset", "-c", "0"] if adversary.on_cpu_0 else []
+    def check(self, variant: Sequence[str], pids: Sequence[int], file: str, comm: str = "adversary",
+              prefix: Sequence[str] = ()) -> wolf_tally.Check:
+        words = [comm if word == "adversary" else word
+                 for word in words_of(variant, " ".join(map(str, pids)), str(pids[-1]), file)]
+        label = label_of(variant) if comm == "adversary" else label_of(variant).replace("adversary", "NAME")
         sizes = {pid: size_of(pid) for pid in pids}
         begin = time.monotonic()
         try:
-            done = subprocess.run([*pinned, self._audit, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            done = subprocess.run([*prefix, self._audit, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                   stdin=subprocess.DEVNULL, check=False, timeout=NO_END_SECONDS)
         except subprocess.TimeoutExpired:
-            return wolf_tally.Check(label_of(variant), -signal.SIGKILL, NO_END_SECONDS, b"", sizes)
+            return wolf_tally.Check(label, -signal.SIGKILL, NO_END_SECONDS, b"", sizes)
         seconds = time.monotonic() - begin
         stopped = "--freeze" in variant and any(stays_stopped(pid) for pid in pids)
-        return wolf_tally.Check(label_of(variant), done.returncode, seconds, done.stdout, sizes, stopped)
+        return wolf_tally.Check(label, done.returncode, seconds, done.stdout, sizes, stopped)
+
+    def again(self, check: wolf_tally.Check, file: str) -> list[wolf_tally.Check]:
+        """On an affected kernel each process that a finding is about once more, frozen, until it shows there too."""
+        done: list[wolf_tally.Check] = []
+        for pid in [row["pid"] for row in check.rows() or [] if row["findings"]] if self.affected else []:
+            for _ in range(CONFIRM_TRIES):
+                done.append(self.check(CONFIRM, [pid], file))
+                if done[-1].exit_status == wolf_tally.EXIT_FINDING:
+                    break
+        return done
+
+
+class HostRun:
+    """Checks on this machine; of each adversary `copies` run at once, and `checkers` loops of checks share them."""
+
+    def __init__(self, directory: pathlib.Path, seconds: float, copies: int, checkers: int) -> None:
+        self._checker = Checker(directory)
+        self._adversary = program(directory, "adversary")
+        self._seconds = seconds
+        self._copies = copies
+        self._checkers = checkers
+        self._lock = threading.Lock()
+
+    @property
+    def affected(self) -> bool:
+        return self._checker.affected
+
+    def check(self, adversary: Adversary, variant: Sequence[str], pids: Sequence[int], file: str) -> wolf_tally.Check:
+        return self._checker.check(variant, pids, file, prefix=["taskset", "-c", "0"] if adversary.on_cpu_0 else [])
 
     def tree(self, pid: int) -> list[int]:
         done = subprocess.run([self._adversary, "tree", str(pid)], stdout=subprocess.PIPE, text=True, check=False)
@@ -96,11 +126,12 @@ class HostRun:
         workers = [pid for target in targets for pid in self.tree(target.pid)]
         return workers[:MOST_WORKERS] or [target.pid for target in targets]
 
-    def attack(self, adversary: Adversary, turn: int) -> wolf_tally.Tally:
-        tally = wolf_tally.Tally(adversary.name, self.affected, adversary)
+    def attack(self, tally: wolf_tally.Tally, turn: int) -> None:
+        """Adds what a run of its length gives."""
+        adversary = tally.adversary
         if adversary.here is None:
             tally.skipped = "other processes of this machine would feel what it sets: guests only"
-            return tally
+            return
         try:
             with tempfile.TemporaryDirectory(prefix="never-wolf-") as name, contextlib.ExitStack() as stack:
                 stack.enter_context(host.settings(adversary.here))
@@ -111,38 +142,41 @@ class HostRun:
                            for _ in range(1 if adversary.workers else self._copies)]
                 if adversary.workers:
                     stack.callback(self._end_workers, self.tree(os.getpid()))
-                self._loop(tally, targets, turn, f"{name}/capture")
+                self._run(tally, targets, turn, name)
         except (host.CannotRun, fetch_packages.FetchError) as error:
             tally.skipped = str(error)
         except host.Crashed as error:
             tally.problem(str(error))
-        return tally
 
-    def _loop(self, tally: wolf_tally.Tally, targets: Sequence[host.Adversary], turn: int, file: str) -> None:
-        adversary = tally.adversary
+    def _run(self, tally: wolf_tally.Tally, targets: Sequence[host.Adversary], turn: int, directory: str) -> None:
         begin = time.monotonic()
-        while time.monotonic() - begin < self._seconds:
-            pids = self.pids(adversary, targets)
-            check = self.check(adversary, VARIANTS[turn % len(VARIANTS)], pids, file)
-            again = self._again(adversary, check, file) if self.affected else []
-            tally.add(check, again)
-            turn += 1
-        tally.seconds = time.monotonic() - begin
+        with concurrent.futures.ThreadPoolExecutor(self._checkers) as pool:
+            loops = [pool.submit(self._loop, tally, targets, turn + i, i, f"{directory}/capture-{i}")
+                     for i in range(self._checkers)]
+            for loop in loops:
+                loop.result()
+        tally.seconds += time.monotonic() - begin
         begin = time.monotonic()
         while time.monotonic() - begin < self._seconds * CONTROL_SHARE:
-            tally.add_control(self.check(adversary, CONTROL, self.pids(adversary, targets), file))
+            pids = self.pids(tally.adversary, targets)
+            tally.add_control(self.check(tally.adversary, CONTROL, pids, os.devnull))
         if any(state_of(target.pid) == "gone" for target in targets):
             tally.problem("ended by itself")
 
-    def _again(self, adversary: Adversary, check: wolf_tally.Check, file: str) -> list[wolf_tally.Check]:
-        """Each process that a finding is about once more, frozen, until it shows there as well."""
-        done: list[wolf_tally.Check] = []
-        for pid in [row["pid"] for row in check.rows() or [] if row["findings"]]:
-            for _ in range(CONFIRM_TRIES):
-                done.append(self.check(adversary, CONFIRM, [pid], file))
-                if done[-1].exit_status == wolf_tally.EXIT_FINDING:
-                    break
-        return done
+    def _loop(self, tally: wolf_tally.Tally, targets: Sequence[host.Adversary], turn: int, checker: int,
+              file: str) -> None:
+        """One of several: it takes every n-th process, or all where there are too few."""
+        begin = time.monotonic()
+        while time.monotonic() - begin < self._seconds:
+            variant = VARIANTS[turn % len(VARIANTS)]
+            pids = self.pids(tally.adversary, targets)
+            if "PIDS" in variant or "LAST" in variant:
+                pids = pids[checker::self._checkers] or pids
+            check = self.check(tally.adversary, variant, pids, file)
+            again = self._checker.again(check, file)
+            with self._lock:
+                tally.add(check, again)
+            turn += 1
 
     @staticmethod
     def _end_workers(pids: Sequence[int]) -> None:
@@ -160,11 +194,21 @@ class HostRun:
                 tally.add_control(self.check(tally.adversary, CONTROL, target.pids, os.devnull))
 
 
-def run(directory: pathlib.Path, adversaries: Sequence[Adversary], seconds: float,
-        copies: int) -> tuple[str, list[wolf_tally.Tally]]:
-    loop = HostRun(directory, seconds, copies)
+def run(directory: pathlib.Path, adversaries: Sequence[Adversary], seconds: float, copies: int, checkers: int = 1,
+        audits: int = 0) -> tuple[str, list[wolf_tally.Tally]]:
+    """All of them, `seconds` each, and again until so many processes were audited."""
+    loop = HostRun(directory, seconds, copies, checkers)
     begin = time.monotonic()
-    tallies = [loop.attack(adversary, i * VARIANT_STRIDE) for i, adversary in enumerate(adversaries)]
+    tallies = [wolf_tally.Tally(adversary.name, loop.affected, adversary) for adversary in adversaries]
+    turn = 0
+    while True:
+        before = wolf_tally.total(tallies).processes
+        for i, tally in enumerate(tallies):
+            if not tally.skipped:
+                loop.attack(tally, turn + i * VARIANT_STRIDE)
+        turn += 1
+        if not before < wolf_tally.total(tallies).processes < audits:
+            break
     if not any(tally.control_suspects for tally in tallies):
         for tally in tallies:
             if tally.name == wolf_tally.CONTROL_ADVERSARY:

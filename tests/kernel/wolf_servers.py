@@ -156,26 +156,20 @@ class Running:
 class Loop:
     def __init__(self, directory: pathlib.Path, seconds: float, evidence: pathlib.Path | None) -> None:
         self._audit = wolf_checks.program(directory, "smaps-audit")
+        self._checker = wolf_host.Checker(directory)
         self._seconds = seconds
         self._evidence = evidence
-        probe = subprocess.run([wolf_checks.program(directory, "workload"), "protnone-self"], capture_output=True,
-                               check=False)
-        self.affected = probe.returncode == 1
         self.left_out = 0
 
+    @property
+    def affected(self) -> bool:
+        return self._checker.affected
+
     def check(self, server: Server, variant: Sequence[str], pids: Sequence[int], file: str) -> wolf_tally.Check:
-        words = wolf_checks.words_of(variant, " ".join(map(str, pids)), str(pids[-1]), file)
-        words = [server.comm.partition("|")[0] if word == "adversary" else word for word in words]
-        sizes = {pid: wolf_host.size_of(pid) for pid in pids}
-        begin = time.monotonic()
-        done = subprocess.run([self._audit, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              stdin=subprocess.DEVNULL, check=False)
-        seconds = time.monotonic() - begin
-        stopped = "--freeze" in variant and any(wolf_host.stays_stopped(pid) for pid in pids)
-        if done.returncode == wolf_tally.EXIT_FINDING:
+        check = self._checker.check(variant, pids, file, comm=server.comm.partition("|")[0])
+        if check.exit_status == wolf_tally.EXIT_FINDING:
             self._keep(server, pids)
-        return wolf_tally.Check(wolf_checks.label_of(variant).replace("adversary", "NAME"), done.returncode, seconds,
-                                done.stdout, sizes, stopped)
+        return check
 
     def _keep(self, server: Server, pids: Sequence[int]) -> None:
         if self._evidence is None:
@@ -205,7 +199,7 @@ class Loop:
                     continue
                 # A finding is false whether the load ran or not.
                 if running.loaded() or check.exit_status == wolf_tally.EXIT_FINDING:
-                    tally.add(check)
+                    tally.add(check, self._checker.again(check, file))
                 else:
                     self.left_out += 1
             tally.seconds = time.monotonic() - begin

@@ -10,6 +10,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 
+import markdown
 from wolf_adversaries import Adversary
 
 EXIT_CLEAN, EXIT_FINDING, EXIT_INCONCLUSIVE, EXIT_CANNOT_RUN = 0, 1, 2, 77
@@ -194,17 +195,8 @@ def total(tallies: Sequence[Tally]) -> Tally:
 
 
 def table(tallies: Sequence[Tally]) -> list[str]:
-    """Markdown that can be read on a terminal as well."""
     ran = [tally for tally in tallies if not tally.skipped]
-    rows = [COLUMNS, *(tally.cells() for tally in [*ran, total(ran)])]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
-
-    def line(row: Sequence[str]) -> str:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))]
-        return "| " + " | ".join(cells) + " |"
-
-    rule = "|" + "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])]) + "|"
-    return [line(rows[0]), rule, *map(line, rows[1:])]
+    return markdown.table([COLUMNS, *(tally.cells() for tally in [*ran, total(ran)])])
 
 
 def section(title: str, tallies: Sequence[Tally]) -> list[str]:

@@ -22,7 +22,6 @@ import host  # tests/kernel
 
 CannotRun = host.CannotRun
 Outcome = tuple[list[str], str]
-GUEST_SH = pathlib.Path(host.__file__).resolve().parent / "guest.sh"
 # How long the auditor is let loose on a target that comes and goes.
 LOOP_SECONDS = float(os.environ.get("ODD_LOOP_SECONDS", "4"))
 AUDIT_TIMEOUT = 90
@@ -33,18 +32,9 @@ CGROUP_V1 = pathlib.Path("/sys/fs/cgroup/freezer")
 
 
 def run_script(script: str, programs: list[pathlib.Path]) -> dict[str, bytes]:
-    """As vm.run does in a guest: the programs on the PATH, $RESULTS, guest.sh sourced."""
     with tempfile.TemporaryDirectory(prefix="smaps-audit-odd-") as name:
         results = pathlib.Path(name)
-        path = ":".join(str(program.resolve().parent) for program in programs)
-        environment = os.environ | {"PATH": f"{path}:{os.environ['PATH']}", "RESULTS": str(results)}
-        with subprocess.Popen(["bash", "-c", f". {GUEST_SH}\n{script}"], stdin=subprocess.DEVNULL, env=environment,
-                              start_new_session=True) as shell:
-            try:
-                shell.wait(timeout=300)
-            finally:
-                if shell.poll() is None:
-                    os.killpg(shell.pid, signal.SIGKILL)
+        host.run_script(script, programs, results, 300)
         return {path.name: path.read_bytes() for path in results.iterdir()}
 
 
