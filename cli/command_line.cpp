@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/command_line.h"
 
-#include <pwd.h>
-
 #include <CLI/CLI.hpp>
 #include <array>
 #include <charconv>
@@ -13,6 +11,7 @@
 #include "base/result.h"
 #include "cli/exit_code.h"
 #include "collect/live_kernel_view.h"
+#include "config/user_lookup.h"
 
 namespace smaps_audit {
 namespace {
@@ -33,6 +32,7 @@ constexpr const char* kMainFooter = R"(Examples:
   smaps-audit probe                  does this kernel count memory rightly?
   smaps-audit doctor                 what can be seen here, and what cannot
   smaps-audit explain K01            a known defect of the kernel, in words
+  smaps-audit config check FILE      is this a configuration of smaps-auditd?
 )";
 
 constexpr const char* kCheckFooter = R"(Examples:
@@ -49,6 +49,17 @@ constexpr const char* kProbeFooter = R"(Examples:
   smaps-audit probe protnone-thp --format json
   sudo smaps-audit probe --all --allow-sysctl --gate     before a kernel rollout
 )";
+
+constexpr const char* kConfigFooter = R"(Examples:
+  smaps-audit config check /etc/smaps-auditd/smaps-auditd.json
+  smaps-audit config dump                       every setting and its default
+  smaps-audit config dump my.json -o full.json
+
+Durations are texts as "15s", sizes as "64MiB". docs/configuration.md and the
+comments of the shipped smaps-auditd.json explain the keys.
+
+Exit codes:
+    0  the configuration is right     78  it is not: all that is wrong, on stderr)";
 
 constexpr const char* kProbeExitCodes = R"(Exit codes:
     0  all that ran pass           1  a defect (--gate: one that makes a number wrong)
@@ -165,6 +176,23 @@ CLI::App& add_capture(CLI::App& app, Words& words) {
   return verb;
 }
 
+void add_config(CLI::App& app, Words& words) {
+  CLI::App& verb = *app.add_subcommand("config", "Checks or shows a configuration of smaps-auditd");
+  verb.require_subcommand(1)->footer(kConfigFooter);
+  CLI::App& check = *verb.add_subcommand("check", "All that is wrong with a file, or nothing");
+  check.add_option("FILE", words.file, "The configuration")->type_name("")->required();
+  check.add_option("--format", words.format, "How to print it (text)")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->option_text("text|json");
+  check.add_flag("-q,--quiet", words.common.quiet, "Not a word where all is well");
+  CLI::App& dump = *verb.add_subcommand("dump", "Every setting as the service takes it, as JSON");
+  dump.add_option("FILE", words.file, "The configuration (without: the defaults)")->type_name("");
+  for (CLI::App* const part : {&check, &dump}) {
+    add_output(*part, words);
+    part->footer(kConfigFooter);
+  }
+}
+
 Result<std::vector<int>> read_pids(const std::vector<std::string>& words) {
   std::vector<int> pids;
   for (const std::string& word : words) {
@@ -179,13 +207,9 @@ Result<std::vector<int>> read_pids(const std::vector<std::string>& words) {
 }
 
 Result<std::uint32_t> read_user(const std::string& word) {
-  const std::optional<std::uint64_t> number = parse_unsigned(word);
-  if (number && *number <= std::numeric_limits<std::uint32_t>::max()) {
-    return static_cast<std::uint32_t>(*number);
-  }
-  const passwd* const entry = getpwnam(word.c_str());
-  if (entry == nullptr) return usage("there is no user \"" + word + "\"");
-  return static_cast<std::uint32_t>(entry->pw_uid);
+  const std::optional<std::uint32_t> user = find_user(word);
+  if (!user) return usage("there is no user \"" + word + "\"");
+  return *user;
 }
 
 Result<double> read_number(std::string_view option, const std::string& word, double low,
@@ -343,6 +367,12 @@ Result<Command> read_capture(const Words& words, CommonOptions common) {
 Result<Command> read_command(const std::string& verb, const Words& words) {
   Result<CommonOptions> common = read_common(words);
   if (!common) return common.error();
+  if (verb.starts_with("config")) {
+    return Command{ConfigOptions{.common = *std::move(common),
+                                 .action = verb == "config dump" ? ConfigOptions::Action::dump
+                                                                 : ConfigOptions::Action::check,
+                                 .file = if_given(words.file)}};
+  }
   if (verb == "check") return read_check(words, *std::move(common));
   if (verb == "capture") return read_capture(words, *std::move(common));
   if (verb == "probe") return read_probe(words, *std::move(common));
@@ -358,9 +388,12 @@ EarlyExit usage_exit(const std::string& verb, const std::string& what) {
   return EarlyExit{name + ": " + what + "\nTry: " + name + " --help\n", kExitUsage};
 }
 
+// "check", "config dump"
 std::string verb_of(const CLI::App& app) {
   const std::vector<CLI::App*> verbs = app.get_subcommands();
-  return verbs.empty() ? "" : verbs.front()->get_name();
+  if (verbs.empty()) return "";
+  const std::string inner = verb_of(*verbs.front());
+  return verbs.front()->get_name() + (inner.empty() ? "" : " " + inner);
 }
 
 }  // namespace
@@ -393,6 +426,7 @@ Command parse_command_line(int argc, const char* const* argv) {
       ->type_name("");
   add_output(explain, words);
   add_common(explain, words, {"text", "json"});
+  add_config(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -404,7 +438,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   }
   const std::string verb = verb_of(app);
   if (verb.empty())
-    return usage_exit("", "no verb: check, probe, doctor, capture, replay or explain");
+    return usage_exit("", "no verb: check, probe, doctor, capture, replay, explain or config");
   Result<Command> command = read_command(verb, words);
   if (!command) return usage_exit(verb, command.error().what);
   return *std::move(command);

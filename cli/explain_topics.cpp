@@ -2,9 +2,9 @@
 #include "cli/explain_topics.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "audit/checks.h"
+#include "base/edit_distance.h"
 #include "base/error_codes.h"
 #include "config/known_defects.h"
 #include "report/kernel_fields.h"
@@ -180,20 +180,6 @@ std::vector<Topic> make_topics() {
   return topics;
 }
 
-std::size_t distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t substituted = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({substituted, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
 std::string_view last_part(std::string_view id) { return id.substr(id.rfind('.') + 1); }
 
 }  // namespace
@@ -229,7 +215,8 @@ std::vector<std::string> similar_topics(std::string_view id) {
   std::vector<std::pair<std::size_t, std::string>> near;
   for (const Topic& topic : all_topics()) {
     const std::string whole = lower(topic.id);
-    const std::size_t far = std::min(distance(wanted, whole), distance(wanted, last_part(whole)));
+    const std::size_t far =
+        std::min(edit_distance(wanted, whole), edit_distance(wanted, last_part(whole)));
     if (far <= std::max<std::size_t>(1, wanted.size() / 3)) near.emplace_back(far, topic.id);
   }
   std::stable_sort(near.begin(), near.end(),

@@ -88,6 +88,13 @@ struct ExplainOptions {
   std::vector<std::string> ids;  ///< empty: the list of all
 };
 
+struct ConfigOptions {
+  enum class Action : std::uint8_t { check, dump };
+  CommonOptions common;
+  Action action = Action::check;
+  std::optional<std::string> file = {};  ///< always there for `check`; dump: nullopt, the defaults
+};
+
 /// Words to print, and how to exit: --help, --version, or a command line that makes no sense.
 struct EarlyExit {
   std::string text;
@@ -95,6 +102,6 @@ struct EarlyExit {
 };
 
 using Command = std::variant<EarlyExit, CheckOptions, ProbeOptions, DoctorOptions, CaptureOptions,
-                             ReplayOptions, ExplainOptions>;
+                             ReplayOptions, ExplainOptions, ConfigOptions>;
 
 }  // namespace smaps_audit

@@ -6,6 +6,7 @@
 #include "cli/capture_replay.h"
 #include "cli/check.h"
 #include "cli/command_line.h"
+#include "cli/config_command.h"
 #include "cli/doctor.h"
 #include "cli/exit_code.h"
 #include "cli/explain.h"
@@ -34,6 +35,7 @@ struct Runner {
   int operator()(const CaptureOptions& options) const { return run_capture(options, environment); }
   int operator()(const ReplayOptions& options) const { return run_replay(options, environment); }
   int operator()(const ExplainOptions& options) const { return run_explain(options, environment); }
+  int operator()(const ConfigOptions& options) const { return run_config(options, environment); }
 };
 
 }  // namespace
