@@ -3,8 +3,8 @@
 """Never wolf: `smaps-audit check` in a loop against each adversary, on real kernels.
 
     never_wolf.py --bin DIR [--host-seconds S] [--guest-seconds S] [--kernel 6.1|6.12]… [--copies N] [--checkers N]
-                  [--audits N] [--part first|second|stress]… [--adversary NAME]… [--evidence DIR] [--docs FILE]
-                  [--count FILE]
+                  [--audits N] [--part first|second|stress|guests-share]… [--adversary NAME]… [--evidence DIR]
+                  [--docs FILE] [--keep FILE] [--count FILE]
 
 DIR is the build directory (or holds all programs). S is the time for each adversary; 0 leaves that machine out.
 Guests run side by side, one boot each. Most checks are plain; in between all fallbacks are forced, the target is
@@ -26,6 +26,7 @@ import json
 import os
 import pathlib
 import shlex
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -70,10 +71,23 @@ be false. The rules that keep it so: [method.md](method.md) §6.
 """
 
 
+def with_kept(path: pathlib.Path, machines: Sequence[Machine]) -> list[Machine]:
+    """These, and what earlier runs left in the file of other adversaries and machines; it then holds all."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    for title, tallies in machines:
+        kept.setdefault(title, {}).update({tally.name: tally.as_json() for tally in tallies})
+    path.write_text(json.dumps(kept))
+    known = wolf_adversaries.ALL
+    return [(title, [wolf_tally.Tally.from_json(rows[name], known[name]) for name in known if name in rows])
+            for title, rows in kept.items()]
+
+
 def write_docs(path: pathlib.Path, sections: Sequence[list[str]]) -> None:
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     words = [word for word in sys.argv[1:] if not word.startswith("--evidence")]
-    ran = f"Run of {date}: `tests/kernel/never_wolf.py {shlex.join(words)}`"
+    commit = subprocess.run(["git", "-C", str(pathlib.Path(__file__).parent), "rev-parse", "--short", "HEAD"],
+                            stdout=subprocess.PIPE, text=True, check=False).stdout.strip()
+    ran = f"Run of {date}, commit {commit or 'unknown'}: `tests/kernel/never_wolf.py {shlex.join(words)}`"
     # The section of wolf_servers.py stays.
     _, mark, servers = path.read_text().partition(SERVERS_MARK) if path.exists() else ("", "", "")
     path.write_text("\n".join([DOCS_HEAD, ran, "", *("\n".join(lines) + "\n" for lines in sections)]) +
@@ -92,10 +106,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--audits", type=int, default=0,
                         help="all adversaries again on this machine until so many processes were audited")
     parser.add_argument("--kernel", action="append", help="of a guest; by default 6.12 and 6.1")
-    parser.add_argument("--part", action="append", choices=wolf_adversaries.PARTS, help="default: all")
+    parser.add_argument("--part", action="append", choices=wolf_adversaries.CHOICES,
+                        help="default: first, second, stress")
     parser.add_argument("--adversary", action="append", choices=wolf_adversaries.ALL)
     parser.add_argument("--evidence", type=pathlib.Path, help="directory for reports with false findings")
     parser.add_argument("--docs", type=pathlib.Path, help="write the page of the tables there")
+    parser.add_argument("--keep", type=pathlib.Path, help="a file that gathers several runs for --docs")
     parser.add_argument("--count", type=pathlib.Path, help="add a line of JSON: how many processes were audited")
     return parser.parse_args(arguments)
 
@@ -105,7 +121,7 @@ def chosen(options: argparse.Namespace) -> list[wolf_adversaries.Adversary]:
         return [wolf_adversaries.ALL[name] for name in options.adversary]
     parts = options.part or list(wolf_adversaries.PARTS)
     named = [wolf_adversaries.ALL[name] for name in options.adversary or ()]
-    return [adversary for part in parts for adversary in wolf_adversaries.PARTS[part]] + named
+    return [adversary for part in parts for adversary in wolf_adversaries.CHOICES[part]] + named
 
 
 def run_machines(options: argparse.Namespace) -> list[Machine]:
@@ -134,14 +150,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"FAIL {error}")
         return 1
     failures: list[str] = []
-    sections: list[list[str]] = []
     for title, tallies in machines:
-        sections.append(wolf_tally.section(title, tallies))
-        print("\n".join(sections[-1]), flush=True)
+        print("\n".join(wolf_tally.section(title, tallies)), flush=True)
         failures += [f"{title.partition(' in QEMU')[0]}: {text}" for text in wolf_tally.failures(tallies)]
         keep_evidence(options.evidence, tallies)
+    shown = with_kept(options.keep, machines) if options.keep else machines
     if options.docs:
-        write_docs(options.docs, sections)
+        write_docs(options.docs, [wolf_tally.section(title, tallies) for title, tallies in shown])
     audited = sum(wolf_tally.total(tallies).processes for _, tallies in machines)
     if options.count:
         with open(options.count, "a", encoding="ascii") as file:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sensitive: known deficits inside processes that give no peace, on a kernel with K01.
 
-    sensitivity.py --bin DIR [--kernel 6.1] [--size N]… [--adversary NAME]… [--runs N] [--docs FILE]
+    sensitivity.py --bin DIR [--kernel 6.1] [--size N]… [--adversary NAME]… [--runs N] [--keep FILE] [--docs FILE]
 
 `adversary --with-deficit N` holds N huge pages under PROT_NONE beside what it does; N × 2 MiB are missing from its
 smaps and rollup. How often does one `check` find them, and how long does it take? And in a process that sleeps
@@ -182,6 +182,16 @@ and the script demands it.
 """
 
 
+def with_kept(path: pathlib.Path, rows: Sequence[Row]) -> list[Row]:
+    """These, and what earlier runs left in the file of other sizes and targets; it then holds all."""
+    kept = [Row(**row) for row in json.loads(path.read_text())] if path.exists() else []
+    found = {(row.size, row.name): row for row in [*kept, *rows]}
+    order = (ASLEEP, *ADVERSARIES)
+    together = sorted(found.values(), key=lambda row: (row.size, order.index(row.name)))
+    path.write_text(json.dumps([vars(row) for row in together]))
+    return together
+
+
 def write_docs(path: pathlib.Path, release: str, rows: Sequence[Row]) -> None:
     date = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     ran = (f"Run of {date}, kernel {release} in QEMU (TCG, 2 CPUs, 2 nodes): "
@@ -196,6 +206,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--size", type=int, action="append", help="huge pages; default 1, 4 and 32 nightly, else 4")
     parser.add_argument("--adversary", action="append", choices=ADVERSARIES)
     parser.add_argument("--runs", type=int, default=10 if NIGHTLY else 2, help="checks of each size and adversary")
+    parser.add_argument("--keep", type=pathlib.Path, help="a file that gathers several runs for --docs")
     parser.add_argument("--docs", type=pathlib.Path, help="write the page there")
     options = parser.parse_args(arguments)
     adversaries = options.adversary or (ADVERSARIES if NIGHTLY else SHORT_ADVERSARIES)
@@ -216,8 +227,9 @@ def main(arguments: Sequence[str]) -> int:
         print(f"FAIL {error}")
         return 1
     print("\n".join(table(rows)))
+    shown = with_kept(options.keep, rows) if options.keep else rows
     if options.docs:
-        write_docs(options.docs, release, rows)
+        write_docs(options.docs, release, shown)
     wrong = failures(rows)
     print("\n".join(f"FAIL {text}" for text in wrong) or "ok")
     return 1 if wrong else 0

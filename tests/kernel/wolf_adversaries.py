@@ -83,4 +83,9 @@ SECOND_PART = (
 STRESSORS = tuple(Adversary(f"stress-{name}", workers=True, short_lived=True, ends=True)
                   for name in ("vm", "mmap", "madvise", "fork", "userfaultfd", "memfd", "numa"))
 ALL = {adversary.name: adversary for adversary in (*FIRST_PART, *SECOND_PART, *STRESSORS)}
+# Of the second part what make test runs in the guests: what a machine without swap, without a second node and with
+# other processes to spare can't show, or a single version of the kernel.
+GUESTS_SHARE = tuple(ALL[name] for name in ("process-madvise", "uffd-move", "migrate-asleep", "migrate-busy", "ksm",
+                                            "guard-regions", "shmem-thp-truncate", "thp-always", "memcg-limit", "swap"))
 PARTS = {"first": FIRST_PART, "second": SECOND_PART, "stress": STRESSORS}
+CHOICES = PARTS | {"guests-share": GUESTS_SHARE}

@@ -198,21 +198,19 @@ def run(directory: pathlib.Path, adversaries: Sequence[Adversary], seconds: floa
         audits: int = 0) -> tuple[str, list[wolf_tally.Tally]]:
     """All of them, `seconds` each, and again until so many processes were audited."""
     loop = HostRun(directory, seconds, copies, checkers)
-    begin = time.monotonic()
     tallies = [wolf_tally.Tally(adversary.name, loop.affected, adversary) for adversary in adversaries]
-    turn = 0
-    while True:
-        before = wolf_tally.total(tallies).processes
-        for i, tally in enumerate(tallies):
-            if not tally.skipped:
-                loop.attack(tally, turn + i * VARIANT_STRIDE)
-        turn += 1
-        if not before < wolf_tally.total(tallies).processes < audits:
-            break
+    for i, tally in enumerate(tallies):
+        loop.attack(tally, i * VARIANT_STRIDE)
+    able = [tally for tally in tallies if not tally.skipped]
+    done = 0
+    while done < (now := wolf_tally.total(able).processes) < audits:
+        done = now
+        for i, tally in enumerate(able):
+            if wolf_tally.total(able).processes < audits:
+                loop.attack(tally, done + i)
     if not any(tally.control_suspects for tally in tallies):
         for tally in tallies:
             if tally.name == wolf_tally.CONTROL_ADVERSARY:
                 loop.insist(tally)
     affected = ", affected by K01" if loop.affected else ""
-    return (f"this machine: kernel {platform.release()}, {os.cpu_count()} CPUs{affected}, "
-            f"{time.monotonic() - begin:.0f} s in all", tallies)
+    return f"this machine: kernel {platform.release()}, {os.cpu_count()} CPUs{affected}", tallies

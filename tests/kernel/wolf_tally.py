@@ -65,6 +65,14 @@ class Tally:
     problems: dict[str, int] = dataclasses.field(default_factory=dict)
     evidence: list[bytes] = dataclasses.field(default_factory=list)
 
+    def as_json(self) -> dict:
+        """Without the reports of `evidence`."""
+        return {key: value for key, value in vars(self).items() if key not in ("adversary", "evidence")}
+
+    @classmethod
+    def from_json(cls, kept: Mapping, adversary: Adversary) -> Tally:
+        return cls(**kept, adversary=adversary)
+
     def add_control(self, check: Check) -> None:
         """The screen alone, without the confirming series: what it suspects here is false."""
         self.control_checks += 1
@@ -204,6 +212,9 @@ def section(title: str, tallies: Sequence[Tally]) -> list[str]:
     ran = [tally for tally in tallies if not tally.skipped]
     everything = total(ran)
     lines = [f"## {title[0].upper()}{title[1:]}", "", *table(tallies), ""]
+    if everything.seconds:
+        lines.append(f"{number(everything.processes)} process audits in {number(round(everything.seconds))} s, "
+                     f"{everything.processes / everything.seconds:.1f} a second.")
 
     def sentence(head: str, parts: Sequence[str], separator: str = "; ") -> None:
         if parts:

@@ -51,6 +51,16 @@ class Findings(unittest.TestCase):
         self.assertEqual(self.found(True, check(("status", None)), [check(("smaps", "K01"))]), 1)
 
 
+class Kept(unittest.TestCase):
+    def test_is_what_was_counted(self):
+        before = tally(True)
+        before.add(check(("smaps", "K01")), [check(("smaps", "K01"))])
+        before.seconds = 4.0
+        kept = wolf_tally.Tally.from_json(json.loads(json.dumps(before.as_json())), before.adversary)
+        self.assertEqual(wolf_tally.section("here", [kept]), wolf_tally.section("here", [before]))
+        self.assertIn("1 process audits in 4 s, 0.2 a second.", wolf_tally.section("here", [before]))
+
+
 class Answers(unittest.TestCase):
     def test_name_the_reason_and_what_it_left_open(self):
         result = tally(False)
