@@ -155,8 +155,7 @@ class Builder {
   bool end_object() { return end(); }
   bool end_array() { return end(); }
   bool key(json::string_t& value) {
-    const TextPlace place = cursor_.next();
-    open_.back().members.push_back({.key = std::move(value), .place = place, .value = {}});
+    open_.back().members.push_back({.key = std::move(value), .key_place = cursor_.next()});
     return true;
   }
   // What the library says of the place is the end of what it has read, and its copy of the token
@@ -202,7 +201,10 @@ class Builder {
     } else if (open_.back().kind == JsonNode::Kind::list) {
       open_.back().items.push_back(std::move(done));
     } else {
-      open_.back().members.back().value = std::move(done);
+      JsonNode& member = open_.back().members.back();
+      done.key = std::move(member.key);
+      done.key_place = member.key_place;
+      member = std::move(done);
     }
     return true;
   }
@@ -215,10 +217,11 @@ class Builder {
 
 }  // namespace
 
-const JsonNode* JsonNode::find(std::string_view key) const {
-  const auto found = std::find_if(members.begin(), members.end(),
-                                  [key](const JsonMember& member) { return member.key == key; });
-  return found == members.end() ? nullptr : &found->value;
+const JsonNode* JsonNode::find(std::string_view wanted) const {
+  const auto found = std::find_if(members.begin(), members.end(), [wanted](const JsonNode& member) {
+    return member.key == wanted;
+  });
+  return found == members.end() ? nullptr : &*found;
 }
 
 std::variant<JsonNode, JsonSyntaxError> parse_json(std::string_view text) {

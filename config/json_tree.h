@@ -17,29 +17,23 @@ struct TextPlace {
   bool operator==(const TextPlace&) const = default;
 };
 
-struct JsonMember;
-
 /// A JSON value that knows where it stands, and keeps what nlohmann::json drops: keys that come
 /// twice, and their order.
 struct JsonNode {
   enum class Kind : std::uint8_t { null, boolean, number, text, list, object };
   Kind kind = Kind::null;
   TextPlace place = {};
+  std::string key = {};      ///< of a member of an object
+  TextPlace key_place = {};  ///< of its key
   bool boolean = false;
   double number = 0;
   std::optional<std::uint64_t> whole = {};  ///< of a number that is one and fits: 15, 15.0
   std::string text = {};                    ///< of a text; of a number as it is written
   std::vector<JsonNode> items = {};
-  std::vector<JsonMember> members = {};
+  std::vector<JsonNode> members = {};
 
   /// The first with this key; nullptr if there is none, or if this is no object.
-  [[nodiscard]] const JsonNode* find(std::string_view key) const;
-};
-
-struct JsonMember {
-  std::string key;
-  TextPlace place;  ///< of the key
-  JsonNode value;
+  [[nodiscard]] const JsonNode* find(std::string_view wanted) const;
 };
 
 struct JsonSyntaxError {

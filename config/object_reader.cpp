@@ -226,14 +226,14 @@ void ObjectReader::users(std::string_view key, std::vector<UserName>& users) {
 
 void ObjectReader::finish() {
   for (auto member = object_.members.begin(); member != object_.members.end(); ++member) {
-    const auto first =
-        std::find_if(object_.members.begin(), member,
-                     [&](const JsonMember& earlier) { return earlier.key == member->key; });
+    const auto first = std::find_if(object_.members.begin(), member, [&](const JsonNode& earlier) {
+      return earlier.key == member->key;
+    });
     if (first != member) {
       context_.problems.push_back(
           {.path = path_of(member->key),
-           .place = member->place,
-           .what = "is there twice, first on line " + std::to_string(first->place.line),
+           .place = member->key_place,
+           .what = "is there twice, first on line " + std::to_string(first->key_place.line),
            .remedy = "remove one"});
     } else if (std::find(known_.begin(), known_.end(), member->key) == known_.end()) {
       unknown_key(*member);
@@ -333,7 +333,7 @@ void ObjectReader::wrong_word(const JsonNode& node, std::string_view key,
   report(node, path_of(key), given(node) + " is not known", std::move(remedy));
 }
 
-void ObjectReader::unknown_key(const JsonMember& member) {
+void ObjectReader::unknown_key(const JsonNode& member) {
   std::string elsewhere;
   for (const std::string& path : context_.all_keys) {
     if (path.substr(path.rfind('.') + 1) != member.key) continue;
@@ -349,7 +349,7 @@ void ObjectReader::unknown_key(const JsonMember& member) {
     remedy = "did you mean " + quoted(key) + "?";
   }
   context_.problems.push_back({.path = path_of(member.key),
-                               .place = member.place,
+                               .place = member.key_place,
                                .what = "unknown key",
                                .remedy = std::move(remedy)});
 }

@@ -25,6 +25,8 @@ struct NamedValue {
   std::string_view name;
   E value;
 };
+template <class E>
+NamedValue(std::string_view, E) -> NamedValue<E>;
 
 /// What all readers of one configuration share.
 struct ReadContext {
@@ -93,7 +95,7 @@ class ObjectReader {
   void wrong_kind(const JsonNode& node, std::string path, std::string_view wanted);
   void wrong_word(const JsonNode& node, std::string_view key,
                   std::span<const std::string_view> names);
-  void unknown_key(const JsonMember& member);
+  void unknown_key(const JsonNode& member);
   [[nodiscard]] std::string path_of(std::string_view key) const;
 
   const JsonNode& object_;

@@ -18,10 +18,10 @@ namespace {
 constexpr std::size_t kMostBytes = std::size_t{1} << 20;
 
 void list_keys(const JsonNode& object, const std::string& path, std::vector<std::string>& keys) {
-  for (const JsonMember& member : object.members) {
+  for (const JsonNode& member : object.members) {
     const std::string here = path.empty() ? member.key : path + "." + member.key;
-    if (member.value.kind == JsonNode::Kind::object) {
-      list_keys(member.value, here, keys);
+    if (member.kind == JsonNode::Kind::object) {
+      list_keys(member, here, keys);
     } else {
       keys.push_back(here);
     }

@@ -30,16 +30,16 @@ TEST(JsonTree, KnowsWhereEverythingStands) {
       tree("// c\n{ /* {\n \" */ \"a\": [1.5e1,\n-2, \"\\\"ä\", null],\n\"b\":true}");
   EXPECT_EQ(root.place, (TextPlace{2, 1}));
   ASSERT_EQ(root.members.size(), 2U);
-  EXPECT_EQ(root.members[0].place, (TextPlace{3, 7}));
-  EXPECT_EQ(root.members[1].place, (TextPlace{5, 1}));
-  const JsonNode& list = root.members[0].value;
+  EXPECT_EQ(root.members[0].key_place, (TextPlace{3, 7}));
+  EXPECT_EQ(root.members[1].key_place, (TextPlace{5, 1}));
+  const JsonNode& list = root.members[0];
   EXPECT_EQ(list.place, (TextPlace{3, 12}));
   ASSERT_EQ(list.items.size(), 4U);
   EXPECT_EQ(list.items[0].place, (TextPlace{3, 13}));
   EXPECT_EQ(list.items[1].place, (TextPlace{4, 1}));
   EXPECT_EQ(list.items[2].place, (TextPlace{4, 5}));
   EXPECT_EQ(list.items[3].place, (TextPlace{4, 12}));
-  EXPECT_EQ(root.members[1].value.place, (TextPlace{5, 5}));
+  EXPECT_EQ(root.members[1].place, (TextPlace{5, 5}));
 }
 
 TEST(JsonTree, SkipsAByteOrderMark) { EXPECT_EQ(tree("\xEF\xBB\xBF{}").place, (TextPlace{1, 1})); }
@@ -70,7 +70,7 @@ TEST(JsonTree, NumbersPast64BitsAreNotWhole) {
 TEST(JsonTree, KeepsAKeyThatIsThereTwice) {
   const JsonNode root = tree(R"({"a": 1, "a": 2})");
   ASSERT_EQ(root.members.size(), 2U);
-  EXPECT_EQ(root.find("a"), &root.members[0].value);
+  EXPECT_EQ(root.find("a"), &root.members[0]);
   EXPECT_EQ(root.find("b"), nullptr);
 }
 
