@@ -35,9 +35,19 @@ Result<Store> Store::open(StoreOptions options, WallTime now) {
   if (opened) return store;
   const ErrorCode code = opened.error().code;
   if (code == ErrorCode::unsupported || code == ErrorCode::usage) return opened.error();
-  ++store.health_.failed_writes;
-  store.health_.trouble = opened.error();
+  store.failed(opened.error(), now);
   return store;
+}
+
+void Store::failed(const Error& error, WallTime now) {
+  ++health_.failed_writes;
+  health_.trouble = error;
+  failed_at_ = now;
+}
+
+void Store::succeeded() {
+  health_.trouble.reset();
+  failed_at_.reset();
 }
 
 std::string Store::database_path() const { return options_.directory + "/" + kDatabaseFile; }

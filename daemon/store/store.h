@@ -19,6 +19,9 @@
 
 namespace smaps_audit::store {
 
+/// How long after a failed write the next attempt waits: each costs as much as all that waits.
+inline constexpr std::chrono::seconds kRetryAfter{5};
+
 struct StoreOptions {
   /// Made if it is not there: findings.db, captures/.
   std::string directory;
@@ -65,6 +68,15 @@ struct Tidied {
   std::vector<StoredFinding> resolved;  ///< as Recorded::resolved: what had to wait until now
 };
 
+/// What is kept, in metrics.
+struct StoreSize {
+  std::uint64_t findings = 0;
+  std::uint64_t open_findings = 0;
+  std::uint64_t captures = 0;
+  std::uint64_t database_bytes = 0;  ///< with its journal, as on the disk
+  std::uint64_t capture_bytes = 0;
+};
+
 /// For metrics and log. Counts are since open().
 struct StoreHealth {
   std::optional<Error> trouble;  ///< why the last write failed; nullopt: all is on the disk
@@ -85,9 +97,9 @@ struct StoreHealth {
 /// (WAL, synchronous=FULL). Announce nothing as stored that is `pending`; announce it as what it
 /// is.
 ///
-/// It goes on where the disk is full or fails (findings wait in memory, within bounds, and every
-/// later call tries again) and where the database is damaged (it is moved aside and a new one
-/// begun). Both show in health(): log its changes, export its numbers.
+/// It goes on where the disk is full or fails (findings wait in memory, within bounds, and later
+/// calls try again, each tidy() and others every kRetryAfter) and where the database is damaged (it
+/// is moved aside and a new one begun). Both show in health(): log its changes, export its numbers.
 class Store {
  public:
   /// Errors: another process uses the directory (`deadline`); the database is of a newer version
@@ -114,6 +126,8 @@ class Store {
   /// Of any process, the newest first: what a service that was restarted has to look at again.
   Result<std::vector<StoredFinding>> open_findings(WallTime now);
 
+  Result<StoreSize> size(WallTime now);
+
   [[nodiscard]] StoreHealth health() const;
 
  private:
@@ -138,12 +152,16 @@ class Store {
   /// Adds to what waits, after trying to make room.
   template <class... Arguments>
   void queue(WallTime now, Recorded& recorded, Arguments... arguments);
+  /// Tries, unless the last attempt failed a moment ago.
   void write_pending(WallTime now, Recorded& recorded);
+  void failed(const Error& error, WallTime now);
+  void succeeded();
   Result<Ok> write_once(Written& written);
   Result<Ok> write_one(const PendingFinding& pending, Written& written);
   Result<std::optional<std::int64_t>> report_id(const PendingFinding& pending, Written& written);
   Result<Ok> resolve_ended(Written& written);
   Result<Ok> tidy_once(WallTime now, Tidied& total);
+  Result<Ok> measure(StoreSize& size);
   Result<Ok> delete_planned(const RetentionPlan& plan, Tidied& total);
   void remove_files(const std::vector<std::string>& captures);
   /// Runs `action` on an open database, and once more on a new one if the first proves damaged.
@@ -155,6 +173,7 @@ class Store {
   std::optional<CaptureShelf> shelf_;
   PendingWrites pending_;
   StoreHealth health_;
+  std::optional<WallTime> failed_at_;
 };
 
 }  // namespace smaps_audit::store

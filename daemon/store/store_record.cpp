@@ -106,9 +106,13 @@ void Store::end(PendingEnd end, WallTime now, Recorded& recorded) {
   if (!pending_.empty()) write_pending(now, recorded);
 }
 
-// Most audits find nothing and end nothing: they write nothing.
+// Most audits find nothing and end nothing: they write nothing. What cannot be read may be open.
 bool Store::is_anything_open(const PendingEnd& end) {
-  if (!database_ || !pending_.empty()) return true;
+  const bool waits =
+      std::any_of(pending_.findings().begin(), pending_.findings().end(), [&](const auto& pending) {
+        return pending.second.finding.open() && is_ended_by(end, pending.first);
+      });
+  if (waits || !database_) return true;
   const auto rows = end.process.pid == 0
                         ? select_open_of_other_boots(*database_, end.process.boot_id)
                         : select_open_of(*database_, end.process);
@@ -118,6 +122,7 @@ bool Store::is_anything_open(const PendingEnd& end) {
 
 template <class... Arguments>
 void Store::queue(WallTime now, Recorded& recorded, Arguments... arguments) {
+  if (recorded.durability == Durability::committed) recorded.durability = Durability::pending;
   if (pending_.add(arguments...)) return;
   write_pending(now, recorded);
   if (pending_.add(std::move(arguments)...)) return;
@@ -137,15 +142,15 @@ void Store::add_findings(const Sighting& sighting, const std::optional<StoredCap
 }
 
 void Store::write_pending(WallTime now, Recorded& recorded) {
+  const bool soon = failed_at_ && now >= *failed_at_ && now - *failed_at_ < kRetryAfter;
+  if (soon) return;
   Written written;
   const Result<Ok> done = guarded(now, [&] { return write_once(written); });
   if (!done) {
-    ++health_.failed_writes;
-    health_.trouble = done.error();
-    if (recorded.durability == Durability::committed) recorded.durability = Durability::pending;
+    failed(done.error(), now);
     return;
   }
-  health_.trouble.reset();
+  succeeded();
   pending_.clear();
   if (recorded.durability == Durability::pending) recorded.durability = Durability::committed;
   remove_files(written.captures);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
+#include <filesystem>
 
 #include "daemon/store/finding_rows.h"
 #include "daemon/store/store.h"
@@ -19,16 +21,16 @@ Result<std::uint64_t> used_bytes(const Database& database) {
 
 Result<Tidied> Store::tidy(WallTime now) {
   Recorded recorded;
+  failed_at_.reset();
   if (!pending_.empty()) write_pending(now, recorded);
   if (!pending_.empty()) return *health_.trouble;
   Tidied tidied;
   const Result<Ok> done = guarded(now, [&] { return tidy_once(now, tidied); });
   if (!done) {
-    ++health_.failed_writes;
-    health_.trouble = done.error();
+    failed(done.error(), now);
     return done.error();
   }
-  health_.trouble.reset();
+  succeeded();
   tidied.resolved = std::move(recorded.resolved);
   return tidied;
 }
@@ -69,6 +71,38 @@ Result<Ok> Store::delete_planned(const RetentionPlan& plan, Tidied& total) {
   remove_files(*files);
   total.findings += plan.findings.size();
   total.captures += files->size();
+  return Ok{};
+}
+
+Result<StoreSize> Store::size(WallTime now) {
+  StoreSize size;
+  const Result<Ok> measured = guarded(now, [&] { return measure(size); });
+  if (!measured) return measured.error();
+  return size;
+}
+
+Result<Ok> Store::measure(StoreSize& size) {
+  struct Number {
+    std::uint64_t StoreSize::*into;
+    std::string_view sql;
+  };
+  constexpr std::array kNumbers{
+      Number{&StoreSize::findings, "SELECT count(*) FROM finding"},
+      Number{&StoreSize::open_findings, "SELECT count(*) FROM finding WHERE resolved_ns IS NULL"},
+      Number{&StoreSize::captures, "SELECT count(*) FROM capture"},
+      Number{&StoreSize::capture_bytes, "SELECT sum(bytes) FROM capture"},
+  };
+  for (const Number& number : kNumbers) {
+    const Result<std::int64_t> value = database_->query_number(number.sql);
+    if (!value) return value.error();
+    size.*number.into = static_cast<std::uint64_t>(std::max<std::int64_t>(*value, 0));
+  }
+  size.database_bytes = 0;
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    std::error_code error;
+    const std::uintmax_t bytes = std::filesystem::file_size(database_path() + suffix, error);
+    if (!error) size.database_bytes += bytes;
+  }
   return Ok{};
 }
 

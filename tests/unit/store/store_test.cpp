@@ -220,6 +220,22 @@ TEST_F(FindingStore, RecordsAFindingWhoseCaptureIsNoGood) {
   EXPECT_TRUE(names("captures").empty());
 }
 
+TEST_F(FindingStore, TellsHowMuchItKeeps) {
+  Store store = open();
+  EXPECT_EQ(store.size(at(0))->findings, 0U);
+  store.record(sighting(7, {missing("Rss", 64), missing("Pss", 64)}, at(1)),
+               draft_with(store, "evidence"));
+  store.record(sighting(8, {missing("Rss", 64)}, at(1)), draft_with(store, "more"));
+  store.end_process({kBoot, 7, 98765}, at(2));
+  const Result<StoreSize> size = store.size(at(3));
+  ASSERT_TRUE(size) << size.error().message();
+  EXPECT_EQ(size->findings, 3U);
+  EXPECT_EQ(size->open_findings, 1U);
+  EXPECT_EQ(size->captures, 2U);
+  EXPECT_EQ(size->capture_bytes, 12U);
+  EXPECT_GT(size->database_bytes, 40'000U);
+}
+
 TEST_F(FindingStore, RemovesAndCountsOrphansAtItsStart) {
   {
     Store store = open();
