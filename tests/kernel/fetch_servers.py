@@ -17,6 +17,7 @@ import pathlib
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import fetch_kernel  # noqa: E402
@@ -30,10 +31,10 @@ GROUP = "root:x:0:\nnogroup:x:65534:\n"
 DOWNLOADED_AT_A_TIME = 20
 
 
-def _closure() -> list[tuple[str, str]]:
-    """(package, version) of PACKAGES and all they depend on; empty where apt has no lists."""
+def _closure(packages: Sequence[str]) -> list[tuple[str, str]]:
+    """(package, version) of these and all they depend on; empty where apt has no lists."""
     answer = private_apt.run(["apt-get", "-q", "--simulate", "-o", "Dir::State::status=/dev/null",
-                              "-o", "APT::Install-Recommends=false", "install", *PACKAGES])
+                              "-o", "APT::Install-Recommends=false", "install", *packages])
     return re.findall(r"^Inst (\S+) \((\S+) ", answer.stdout, re.MULTILINE) if answer.returncode == 0 else []
 
 
@@ -57,21 +58,23 @@ def _unpack(debs: pathlib.Path, root: pathlib.Path) -> None:
     root.chmod(0o755)
 
 
-def fetch() -> pathlib.Path:
-    """The directory to chroot into; raises AptError."""
-    directory = fetch_kernel.cache_root() / "servers"
+def fetch(name: str = "servers", packages: Sequence[str] = PACKAGES, *, newest: bool = True) -> pathlib.Path:
+    """The directory to chroot into; raises AptError. `newest`: what is there is replaced when apt knows better."""
+    directory = fetch_kernel.cache_root() / name
     directory.mkdir(parents=True, exist_ok=True)
     root, facts = directory / "root", directory / "packages.json"
     with private_apt.locked(directory / ".lock"):
         there = json.loads(facts.read_text()) if facts.exists() else None
-        closure = _closure()
+        if there is not None and not newest:
+            return root
+        closure = _closure(packages)
         if not closure and there is None:
             private_apt.run(["apt-get", "update", "-q"])
-            closure = _closure()
+            closure = _closure(packages)
         if there is not None and (not closure or there == [list(entry) for entry in closure]):
             return root
         if not closure:
-            raise AptError(f"apt does not know all of {', '.join(PACKAGES)}")
+            raise AptError(f"apt does not know all of {', '.join(packages)}")
         debs, fresh = directory / "debs", directory / "fresh"
         for path in (debs, fresh):
             shutil.rmtree(path, ignore_errors=True)

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/parse_int.h"
+#include "daemon/web/status_page.h"
 
 namespace smaps_audit {
 namespace {
@@ -96,10 +97,20 @@ class Contents {
     if (request.path == "/counts" && server_ != nullptr) {
       return http_response(200, "application/json", json_of(server_->counts()).dump());
     }
+    if (request.path == "/") return status_page(status());
+    if (request.path == "/api/v1/status") return http_response(200, "application/json", status());
+    if (auto file = status_page_file(request.path)) return *std::move(file);
     return text_response(404, "nothing here");
   }
 
  private:
+  std::string status() const {
+    const std::ifstream file(status_file_);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return std::move(text).str();
+  }
+
   std::shared_ptr<const std::string> metrics_;
   std::string status_file_;
   const WebServer* server_ = nullptr;
