@@ -24,6 +24,7 @@ enum class OrderKind : std::uint8_t {
   list,    ///< every process: its names and what status says
   screen,  ///< one process: status and smaps_rollup
   audit,   ///< one process: as `smaps-audit check`
+  ping,    ///< nothing, to see that it answers
   quit,
 };
 

@@ -176,6 +176,11 @@ void Scheduler::audited(const Identity& identity, bool open_finding, Nanoseconds
   }
 }
 
+void Scheduler::look_into(const Identity& identity) {
+  const auto found = entries_.find(identity);
+  if (found != entries_.end() && !is_beyond(found->second)) suspects_.insert(identity);
+}
+
 void Scheduler::stuck(int pid, Nanoseconds now) {
   listing_ = false;
   const auto found = entries_.lower_bound({pid, 0});

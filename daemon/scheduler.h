@@ -78,6 +78,8 @@ class Scheduler {
   void screened(const Screening& screening, Nanoseconds now);
   /// `open_finding`: it has one now.
   void audited(const Identity& identity, bool open_finding, Nanoseconds now);
+  /// Audit it before the others.
+  void look_into(const Identity& identity);
   /// Its read got stuck or the worker died over it: left alone, longer each time.
   void stuck(int pid, Nanoseconds now);
   /// The worker died over no process in particular.

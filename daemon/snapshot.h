@@ -84,6 +84,7 @@ struct StoreStatistics {
   std::uint64_t bytes = 0;    ///< database and captures
   std::uint64_t waiting = 0;  ///< in memory, for want of room on the disk
   std::uint64_t failed_writes = 0;
+  std::uint64_t lost = 0;           ///< findings that found room nowhere
   std::uint64_t captures_lost = 0;  ///< could not be made or kept
 };
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <new>
 
 #include "cli/audit_target.h"
 #include "cli/exit_code.h"
@@ -95,7 +96,7 @@ class Worker {
     if (order.kind == OrderKind::screen) {
       heard = say(answer_line(screen_process(view_, order.pid)));
     }
-    if (order.kind == OrderKind::audit) heard = audit(order);
+    if (order.kind == OrderKind::audit) heard = audit(order);  // a ping is only Done
     return heard && say(answer_line(Done{.cpu = cpu_used() - cpu,
                                          .wall = view_.monotonic_now() - begun,
                                          .peak_rss_bytes = peak_rss_bytes()}));
@@ -185,7 +186,11 @@ class Worker {
 int run_worker(WorkerOptions options) {
   LiveKernelView view{options.proc_root.value_or(LiveKernelView::kProcRoot),
                       options.sys_root.value_or(LiveKernelView::kSysRoot)};
-  return Worker{std::move(options), view}.run();
+  try {
+    return Worker{std::move(options), view}.run();
+  } catch (const std::bad_alloc&) {
+    return kExitOutOfMemory;
+  }
 }
 
 }  // namespace smaps_audit::service

@@ -24,6 +24,9 @@ struct WorkerOptions {
   std::function<void()> once_confined = {};
 };
 
+/// The exit status of a worker that found no memory within its limit.
+inline constexpr int kExitOutOfMemory = 72;
+
 /// Finds out what the kernel shows, confines itself, says hello, and carries out orders until their
 /// pipe is closed. Returns the exit status.
 int run_worker(WorkerOptions options);

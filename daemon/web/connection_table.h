@@ -6,7 +6,7 @@
 #include <map>
 #include <mutex>
 
-#include "daemon/web/listen_address.h"
+#include "daemon/web/bind_address.h"
 
 namespace smaps_audit {
 

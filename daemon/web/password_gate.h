@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "daemon/web/listen_address.h"
+#include "daemon/web/bind_address.h"
 #include "daemon/web/password.h"
 
 namespace smaps_audit {

@@ -66,6 +66,7 @@ class Simulation {
         scheduler_.audited({order.pid, 7}, order.pid == suspicious_pid_, now_);
         cost = audit_cost_;
         break;
+      case OrderKind::ping:
       case OrderKind::quit: FAIL();
     }
     now_ += cost;

@@ -5,14 +5,14 @@
 
 #include <cerrno>
 
-#include "daemon/web/listen_address.h"
+#include "daemon/web/bind_address.h"
 #include "tests/support/temporary_directory.h"
 
 namespace smaps_audit {
 namespace {
 
 Result<ListenSocket> open(const std::string& text, const std::string& group = "") {
-  const auto address = parse_listen_address(text);
+  const auto address = parse_bind_address(text);
   if (!address) return address.error();
   return open_listen_socket(*address, group);
 }

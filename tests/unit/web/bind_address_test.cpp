@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/web/listen_address.h"
+#include "daemon/web/bind_address.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -28,33 +28,33 @@ sockaddr_storage v6(const char* text) {
   return storage;
 }
 
-TEST(ListenAddress, ReadsEveryForm) {
-  const auto plain = parse_listen_address("127.0.0.1:19755");
+TEST(BindAddress, ReadsEveryForm) {
+  const auto plain = parse_bind_address("127.0.0.1:19755");
   ASSERT_TRUE(plain);
   EXPECT_EQ(plain->host, "127.0.0.1");
   EXPECT_EQ(plain->port, 19755);
   EXPECT_EQ(plain->kind, PeerKind::tcp);
-  const auto six = parse_listen_address("[fe80::1%eth0]:0");
+  const auto six = parse_bind_address("[fe80::1%eth0]:0");
   ASSERT_TRUE(six);
   EXPECT_EQ(six->host, "fe80::1%eth0");
   EXPECT_EQ(six->port, 0);
-  const auto all = parse_listen_address(":80");
+  const auto all = parse_bind_address(":80");
   ASSERT_TRUE(all);
   EXPECT_EQ(all->host, "");
-  const auto local = parse_listen_address("localhost:1");
+  const auto local = parse_bind_address("localhost:1");
   ASSERT_TRUE(local);
   EXPECT_EQ(local->host, "127.0.0.1");
-  const auto path = parse_listen_address("unix:/run/a:b.sock");
+  const auto path = parse_bind_address("unix:/run/a:b.sock");
   ASSERT_TRUE(path);
   EXPECT_EQ(path->kind, PeerKind::unix_socket);
   EXPECT_EQ(path->path, "/run/a:b.sock");
 }
 
-TEST(ListenAddress, RefusesWhatIsNone) {
+TEST(BindAddress, RefusesWhatIsNone) {
   for (const char* const text :
        {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:80",
         "[127.0.0.1]:80", "unix:run/x", "unix:", "127.0.0.1:http"}) {
-    const auto address = parse_listen_address(text);
+    const auto address = parse_bind_address(text);
     ASSERT_FALSE(address) << text;
     EXPECT_EQ(address.error().code, ErrorCode::usage);
     EXPECT_EQ(address.error().file, text);

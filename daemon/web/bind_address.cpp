@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "daemon/web/listen_address.h"
+#include "daemon/web/bind_address.h"
 
 #include <netinet/in.h>
 
@@ -23,8 +23,8 @@ Error wrong_address(std::string_view text, const std::string& why) {
 
 }  // namespace
 
-Result<ListenAddress> parse_listen_address(std::string_view text) {
-  ListenAddress address;
+Result<BindAddress> parse_bind_address(std::string_view text) {
+  BindAddress address;
   address.text = std::string(text);
   if (text.starts_with("unix:")) {
     address.kind = PeerKind::unix_socket;

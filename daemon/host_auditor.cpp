@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/host_auditor.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace smaps_audit::service {
+namespace {
+
+/// Beyond its own deadline, an audit is given up with its worker.
+constexpr Nanoseconds kAuditGrace = std::chrono::seconds(5);
+constexpr Nanoseconds kPausePoll = std::chrono::seconds(1);
+constexpr Nanoseconds kTidyEvery = std::chrono::minutes(10);
+
+std::string bytes_text(std::uint64_t bytes) { return std::to_string(bytes); }
+
+store::ProcessKey key_of(const HostInfo& host, const Identity& identity) {
+  return {
+      .boot_id = host.boot_id, .pid = identity.pid, .start_time_ticks = identity.start_time_ticks};
+}
+
+LogFields fields_of(const FindingChange& change) {
+  const Finding& finding = change.finding;
+  return {{"check", finding.check},
+          {"interface", std::string{name_of(finding.interface)}},
+          {"field", finding.field},
+          {"direction", std::string{name_of(finding.direction)}},
+          {"error_bytes", bytes_text(finding.error_bytes)},
+          {"reported_bytes", bytes_text(finding.reported_bytes)},
+          {"defect", finding.defect.value_or("unknown")},
+          {"target", change.group},
+          {"pid", std::to_string(change.identity.pid)},
+          {"comm", change.comm}};
+}
+
+}  // namespace
+
+SchedulerOptions scheduler_options(const Settings& settings, Nanoseconds offset) {
+  return {.interval = settings.audit.interval,
+          .cpu_share = settings.audit.cpu_budget_percent / 100,
+          .stall_budget = settings.audit.stall_budget,
+          .stall_allowance_per_day = settings.audit.stall_allowance_per_day,
+          .process_deadline = settings.audit.process_deadline,
+          .quarantine_first = settings.worker.quarantine_first,
+          .quarantine_longest = settings.worker.quarantine_longest,
+          .offset = offset};
+}
+
+HostAuditor::HostAuditor(Parts parts, const Settings& settings, GroupOf group_of, Nanoseconds now,
+                         Nanoseconds wall)
+    : parts_(std::move(parts)),
+      settings_(settings),
+      group_of_(std::move(group_of)),
+      scheduler_(scheduler_options(settings, parts_.offset), now, parts_.seed),
+      last_order_(now),
+      last_tidy_(now),
+      started_(wall),
+      config_loaded_(wall) {
+  if (parts_.store == nullptr) return;
+  parts_.store->end_other_boots(parts_.host.boot_id, wall);
+  if (const auto open = parts_.store->open_findings(wall)) {
+    for (const auto& finding : *open) carried_over_.push_back(finding.key.process);
+  }
+}
+
+std::string HostAuditor::why_paused() const {
+  if (!settings_.reading) return "configuration";
+  if (::access(settings_.paths.off_file.c_str(), F_OK) == 0) return settings_.paths.off_file;
+  return "";
+}
+
+Nanoseconds HostAuditor::deadline_of(const Order& order) const {
+  // The audit of a finding is made a second time, recorded.
+  if (order.kind == OrderKind::audit) return 2 * order.deadline + kAuditGrace;
+  return settings_.audit.read_deadline;
+}
+
+Nanoseconds HostAuditor::step(Nanoseconds now, Nanoseconds wall) {
+  if (const auto deadline = parts_.worker.deadline()) {
+    if (now < *deadline) return *deadline;
+    parts_.worker.expired();
+    return now + kPausePoll;
+  }
+  const std::string paused = why_paused();
+  parts_.log.state("reading", LogLevel::warning, Event::reading_paused,
+                   paused.empty() ? "" : "stopped by " + paused);
+  if (const auto start = parts_.worker.next_start()) {
+    if (now < *start) return *start;
+    if (const auto started = parts_.worker.ensure_started(now); !started) {
+      parts_.log.state("worker", LogLevel::error, Event::worker_replaced,
+                       started.error().message());
+      return now + kPausePoll;
+    }
+    return parts_.worker.deadline().value_or(now + kPausePoll);
+  }
+  if (!parts_.worker.is_idle()) return now + kPausePoll;
+  if (now - last_tidy_ > kTidyEvery) watch_store(now, wall);
+  Nanoseconds wake = std::min(now + kPausePoll, last_order_ + ping_pause_);
+  if (paused.empty()) {
+    const Scheduler::Step step = scheduler_.next(now);
+    if (step.order) {
+      if (step.order->kind == OrderKind::list) begin_list();
+      last_order_ = now;
+      ++worker_statistics_.orders;
+      parts_.worker.send(*step.order, now + deadline_of(*step.order));
+      return now + deadline_of(*step.order);
+    }
+    const auto after = scheduler_.statistics(now);
+    if (after.sweeps != statistics_.sweeps) news_ = true;
+    statistics_ = after;
+    wake = std::min(wake, step.not_before);
+  }
+  if (now - last_order_ >= ping_pause_) {
+    last_order_ = now;
+    parts_.worker.send({.kind = OrderKind::ping}, now + settings_.audit.read_deadline);
+    return now + settings_.audit.read_deadline;
+  }
+  return wake;
+}
+
+void HostAuditor::begin_list() { listing_.emplace(); }
+
+void HostAuditor::finish_list(Nanoseconds now, Nanoseconds wall) {
+  std::vector<Identity> alive;
+  for (const ProcessListing& process : *listing_) {
+    alive.push_back({process.pid, process.start_time_ticks});
+  }
+  ledger_.tick(now);
+  const auto changes = ledger_.listed(*std::exchange(listing_, std::nullopt), group_of_, wall);
+  std::set<Identity> ended;
+  for (const FindingChange& change : changes) {
+    if (parts_.store != nullptr && ended.insert(change.identity).second) {
+      parts_.store->end_process(key_of(parts_.host, change.identity), wall);
+    }
+    announce_resolved(change);
+  }
+  scheduler_.listed(ledger_.targets(), now);
+  end_carried_over(alive, wall);
+}
+
+// What an earlier run of the service left open: ended meanwhile, or to be looked at again soon.
+void HostAuditor::end_carried_over(const std::vector<Identity>& alive, Nanoseconds wall) {
+  for (const store::ProcessKey& key : std::exchange(carried_over_, {})) {
+    const Identity identity{key.pid, key.start_time_ticks};
+    if (std::find(alive.begin(), alive.end(), identity) == alive.end()) {
+      parts_.store->end_process(key, wall);
+    } else {
+      scheduler_.look_into(identity);
+    }
+  }
+}
+
+void HostAuditor::handle(const Answer& answer, Nanoseconds now, Nanoseconds wall) {
+  if (const auto* hello = std::get_if<Hello>(&answer)) {
+    worker_statistics_.capabilities = hello->capabilities;
+    parts_.log.state("worker", LogLevel::info, Event::other, "");
+  } else if (const auto* process = std::get_if<ProcessListing>(&answer)) {
+    // A worker that audits itself changes what it measures.
+    if (listing_ && process->pid != parts_.worker.pid()) listing_->push_back(*process);
+  } else if (const auto* screening = std::get_if<Screening>(&answer)) {
+    ledger_.screened(*screening);
+    scheduler_.screened(*screening, now);
+    worker_statistics_.longest_read =
+        std::max(worker_statistics_.longest_read, screening->read_time);
+  } else if (const auto* audit = std::get_if<AuditAnswer>(&answer)) {
+    take_audit(*audit, now, wall);
+  } else if (const auto* done = std::get_if<Done>(&answer)) {
+    finish_order(*done, now, wall);
+  } else if (const auto* refused = std::get_if<Refused>(&answer)) {
+    ++worker_statistics_.refused_calls[refused->call];
+    parts_.log.write(LogLevel::error, Event::worker_replaced,
+                     "a worker tried a system call that it has no business with",
+                     {{"call", refused->call}});
+  }
+}
+
+void HostAuditor::finish_order(const Done& done, Nanoseconds now, Nanoseconds wall) {
+  ++progress_;
+  worker_statistics_.cpu += done.cpu;
+  worker_statistics_.peak_rss_bytes =
+      std::max(worker_statistics_.peak_rss_bytes, done.peak_rss_bytes);
+  if (listing_) finish_list(now, wall);
+  scheduler_.charge(done.cpu, now);
+}
+
+std::optional<store::CaptureDraft> HostAuditor::take_capture(const AuditAnswer& answer) {
+  if (!answer.capture_bytes || parts_.store == nullptr) {
+    if (!answer.capture_problem.empty()) ++captures_lost_;
+    return std::nullopt;
+  }
+  auto draft = parts_.store->begin_capture();
+  Result<Ok> copied = draft ? draft->copy_from(parts_.worker.scratch().get(), *answer.capture_bytes)
+                            : Result<Ok>{draft.error()};
+  // It is memory: not needed twice.
+  [[maybe_unused]] const int emptied = ::ftruncate(parts_.worker.scratch().get(), 0);
+  if (!copied) {
+    ++captures_lost_;
+    parts_.log.state("capture", LogLevel::warning, Event::store_degraded, copied.error().message());
+    return std::nullopt;
+  }
+  return *std::move(draft);
+}
+
+void HostAuditor::take_audit(const AuditAnswer& answer, Nanoseconds now, Nanoseconds wall) {
+  const ProcessReport& report = answer.report;
+  const Identity identity{report.pid, report.start_time_ticks};
+  ledger_.tick(now);
+  store::Durability stored = store::Durability::lost;
+  const ProcessListing* const process = ledger_.find(identity);
+  const bool known = process != nullptr;
+  const auto changes = ledger_.audited(report, wall);
+  if (known && parts_.store != nullptr && (!report.findings.empty() || !changes.empty())) {
+    const auto group = group_of_(*process);
+    store::Sighting sighting{.boot_id = parts_.host.boot_id,
+                             .kernel_release = parts_.host.kernel_release,
+                             .tool_version = parts_.tool_version,
+                             .group = group ? group->name : "",
+                             .executable = std::nullopt,
+                             .report = report,
+                             .report_json = answer.json,
+                             .when = wall};
+    if (!process->executable.empty()) sighting.executable = process->executable;
+    const auto recorded = parts_.store->record(sighting, take_capture(answer));
+    stored = recorded.durability;
+    if (recorded.capture_problem) {
+      ++captures_lost_;
+      parts_.log.state("capture", LogLevel::warning, Event::store_degraded,
+                       recorded.capture_problem->message());
+    }
+    watch_store(now, wall);
+  }
+  for (const FindingChange& change : changes) {
+    if (change.kind == FindingChange::Kind::opened) announce(change, report, stored);
+    if (change.kind == FindingChange::Kind::resolved) announce_resolved(change);
+  }
+  // What vanished has no start time, and is missing in the next list.
+  const auto asked =
+      report.start_time_ticks != 0 ? std::optional{identity} : ledger_.identity_of(report.pid);
+  if (asked) scheduler_.audited(*asked, ledger_.has_open_finding(*asked), now);
+  if (!changes.empty()) news_ = true;
+}
+
+void HostAuditor::announce(const FindingChange& change, const ProcessReport& report,
+                           store::Durability stored) {
+  LogFields fields = fields_of(change);
+  if (report.truth) {
+    fields.emplace_back("true_rss_low_bytes", bytes_text(report.truth->rss.low));
+    fields.emplace_back("true_rss_high_bytes", bytes_text(report.truth->rss.high));
+  }
+  fields.emplace_back("kernel_release", parts_.host.kernel_release);
+  fields.emplace_back("stored", stored == store::Durability::committed ? "yes" : "no");
+  const Finding& finding = change.finding;
+  parts_.log.write(LogLevel::warning, Event::finding_opened,
+                   std::string{name_of(finding.interface)} + " is wrong: " + finding.field + " " +
+                       std::string{name_of(finding.direction)} + " of " +
+                       bytes_text(finding.error_bytes) + " bytes in " + change.comm + " (" +
+                       finding.defect.value_or("no known defect") + ")",
+                   fields);
+}
+
+void HostAuditor::announce_resolved(const FindingChange& change) {
+  LogFields fields = fields_of(change);
+  fields.emplace_back("why", change.why);
+  parts_.log.write(LogLevel::info, Event::finding_resolved,
+                   "resolved in " + change.comm + ": " + change.why, fields);
+}
+
+void HostAuditor::watch_store(Nanoseconds now, Nanoseconds wall) {
+  if (parts_.store == nullptr) return;
+  if (now - last_tidy_ > kTidyEvery) {
+    last_tidy_ = now;
+    [[maybe_unused]] const auto tidied = parts_.store->tidy(wall);
+  }
+  const auto health = parts_.store->health();
+  parts_.log.state("store", LogLevel::error, Event::store_degraded,
+                   health.trouble ? health.trouble->message() : "");
+  parts_.log.state("database", LogLevel::error, Event::store_degraded,
+                   health.corruption ? health.corruption->message() + "; kept as " +
+                                           health.moved_to.value_or("nothing")
+                                     : "");
+}
+
+void HostAuditor::handle(const WorkerLoss& loss, Nanoseconds now, Nanoseconds /*wall*/) {
+  ++worker_statistics_.restarts[loss.cause];
+  listing_.reset();
+  LogFields fields{{"cause", loss.cause}, {"detail", loss.detail}};
+  const bool over_process = loss.order && loss.order->pid != 0;
+  if (over_process) {
+    scheduler_.stuck(loss.order->pid, now);
+    fields.emplace_back("pid", std::to_string(loss.order->pid));
+  } else {
+    scheduler_.order_lost(now);
+  }
+  parts_.log.write(
+      loss.cause == "stopped" || loss.cause == "grew" ? LogLevel::info : LogLevel::warning,
+      over_process ? Event::target_quarantined : Event::worker_replaced,
+      over_process ? "a worker was lost over a process, which is left alone for now"
+                   : "a worker was replaced",
+      fields);
+  news_ = true;
+}
+
+void HostAuditor::reconfigure(const Settings& settings, GroupOf group_of, Nanoseconds now,
+                              Nanoseconds wall) {
+  settings_ = settings;
+  group_of_ = std::move(group_of);
+  scheduler_.reconfigure(scheduler_options(settings, parts_.offset), now);
+  config_loaded_ = wall;
+  config_problem_.clear();
+  news_ = true;
+}
+
+void HostAuditor::refuse_configuration(const std::string& problem) {
+  config_problem_ = problem;
+  news_ = true;
+}
+
+bool HostAuditor::take_news() { return std::exchange(news_, false); }
+
+bool HostAuditor::has_findings() const {
+  Snapshot snapshot;
+  ledger_.describe(snapshot);
+  return !snapshot.findings.empty();
+}
+
+Snapshot HostAuditor::snapshot(Nanoseconds now, Nanoseconds wall) {
+  Snapshot snapshot;
+  snapshot.taken = wall;
+  snapshot.started = started_;
+  snapshot.tool_version = parts_.tool_version;
+  snapshot.host = parts_.host;
+  snapshot.paused_by = why_paused();
+  snapshot.reading = snapshot.paused_by.empty();
+  ledger_.tick(now);
+  ledger_.describe(snapshot);
+  snapshot.schedule = scheduler_.statistics(now);
+  snapshot.interval = settings_.audit.interval;
+  snapshot.cpu_budget_share = settings_.audit.cpu_budget_percent / 100;
+  snapshot.stall_budget = settings_.audit.stall_budget;
+  snapshot.worker = worker_statistics_;
+  snapshot.worker.running = parts_.worker.is_running();
+  snapshot.config_ok = config_problem_.empty();
+  snapshot.config_problem = config_problem_;
+  snapshot.config_loaded = config_loaded_;
+  snapshot.store.captures_lost = captures_lost_;
+  for (const FindingSum& sum : snapshot.findings) snapshot.store.open_findings += sum.processes;
+  if (parts_.store != nullptr) {
+    const auto health = parts_.store->health();
+    snapshot.store.healthy = !health.trouble;
+    if (health.trouble) snapshot.store.problem = health.trouble->message();
+    snapshot.store.waiting = health.pending;
+    snapshot.store.lost = health.lost;
+    snapshot.store.failed_writes = health.failed_writes;
+  }
+  return snapshot;
+}
+
+}  // namespace smaps_audit::service

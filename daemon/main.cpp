@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/auxv.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+
+#include "cli/exit_code.h"
+#include "daemon/metrics.h"
+#include "daemon/service.h"
+#include "daemon/spawner.h"
+#include "daemon/worker.h"
+
+namespace {
+
+using namespace smaps_audit;
+
+// What the spawner executes: `smaps-auditd --worker …`.
+int run_as_worker(std::optional<std::string> proc_root, std::optional<std::string> sys_root) {
+  service::WorkerOptions options;
+  options.orders = UniqueFd{service::kOrderFd};
+  options.answers = UniqueFd{service::kAnswerFd};
+  options.scratch = UniqueFd{service::kScratchFd};
+  options.proc_root = std::move(proc_root);
+  options.sys_root = std::move(sys_root);
+  return service::run_worker(std::move(options));
+}
+
+// Whatever the current directory will be.
+std::string own_program() {
+  const auto name = ::getauxval(AT_EXECFN);
+  std::error_code failed;
+  const auto path = std::filesystem::canonical(reinterpret_cast<const char*>(name), failed);
+  return failed ? "smaps-auditd" : path.string();
+}
+
+constexpr const char* kFooter = R"(
+Exit codes: 0 stopped · 1 --once found something · 64 usage · 70 internal · 77 cannot run here · 78 bad configuration
+Examples:
+  smaps-auditd --config.file /etc/smaps-auditd/smaps-auditd.json
+  smaps-auditd --once --no-web          one full audit of this host, to the log
+  smaps-audit config check FILE         is a configuration right?
+  smaps-audit findings list             what the service has found)";
+
+int run(int argc, char** argv) {
+  CLI::App app{"Audits what Linux says of the memory of this host's processes, all the time."};
+  service::ServiceOptions options;
+  std::optional<std::string> proc_root;
+  std::optional<std::string> sys_root;
+  bool worker = false;
+  bool table = false;
+  app.add_option("--config.file", options.config_file,
+                 "JSON with comments; without it the defaults")
+      ->type_name("FILE");
+  app.add_option("--web.listen-address", options.listen,
+                 "host:port, [v6]:port, :port or unix:/path, in place of the configuration's; "
+                 "again for more")
+      ->type_name("ADDRESS");
+  app.add_option("--web.config.file", options.web_config,
+                 "TLS and passwords, as Prometheus' exporter-toolkit has them")
+      ->type_name("FILE");
+  app.add_flag("--web.systemd-socket", options.systemd_sockets,
+               "Listen on what systemd hands over");
+  app.add_flag("--no-web", options.no_web, "No HTTP at all: findings go to the log and the store");
+  app.add_flag("--once", options.once, "Audit every process once, then exit");
+  app.add_flag("--worker", worker)->group("");
+  app.add_flag("--print-metrics-table", table)->group("");
+  app.add_option("--proc-root", proc_root)->group("");
+  app.add_option("--sys-root", sys_root)->group("");
+  app.set_version_flag("--version", std::string{"smaps-auditd "} + SMAPS_AUDIT_VERSION);
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& request) {
+    return app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    std::cerr << "smaps-auditd: " << error.what() << "\nTry: smaps-auditd --help\n";
+    return kExitUsage;
+  }
+  if (worker) return run_as_worker(std::move(proc_root), std::move(sys_root));
+  if (table) {
+    std::cout << service::metrics_markdown();
+    return kExitClean;
+  }
+  options.worker_command = {own_program(), "--worker"};
+  return service::run_service(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "smaps-auditd: internal error: " << error.what() << '\n';
+    return kExitInternal;
+  }
+}

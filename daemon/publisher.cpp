@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/publisher.h"
+
+namespace smaps_audit::service {
+namespace {
+
+HttpResponse shared_response(std::string content_type, std::shared_ptr<const std::string> body) {
+  HttpResponse response;
+  response.content_type = std::move(content_type);
+  response.body = std::move(body);
+  return response;
+}
+
+}  // namespace
+
+void Publisher::publish(std::shared_ptr<const Snapshot> snapshot, const WebTotals& web) {
+  auto pages = std::make_shared<Pages>();
+  pages->metrics =
+      std::make_shared<const std::string>(metrics_text(*snapshot, read_own_cost(), web));
+  pages->snapshot = std::move(snapshot);
+  const std::lock_guard lock{mutex_};
+  pages_ = std::move(pages);
+}
+
+std::shared_ptr<const Publisher::Pages> Publisher::pages() const {
+  const std::lock_guard lock{mutex_};
+  return pages_;
+}
+
+HttpResponse Publisher::handle(const HttpRequest& request) const {
+  if (request.path == "/-/healthy") return text_response(200, "smaps-auditd is healthy.");
+  const auto pages = this->pages();
+  const bool ready = pages && pages->snapshot->schedule.last_sweep_end;
+  if (request.path == "/-/ready") {
+    return ready ? text_response(200, "smaps-auditd is ready.")
+                 : text_response(503, "the first sweep has not ended yet");
+  }
+  if (!pages) return text_response(503, "nothing is known yet");
+  if (request.path == "/metrics") return shared_response(kMetricsContentType, pages->metrics);
+  return text_response(404, "there is no such page");
+}
+
+}  // namespace smaps_audit::service

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/worker_link.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "daemon/sandbox.h"
+#include "daemon/worker.h"
+
+namespace smaps_audit::service {
+namespace {
+
+constexpr Nanoseconds kFirstPause = std::chrono::seconds(1);
+constexpr Nanoseconds kLongestPause = std::chrono::minutes(1);
+
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+
+Result<Pipe> make_pipe() {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return error_from_errno(errno, "cannot make a pipe");
+  return Pipe{UniqueFd{ends[0]}, UniqueFd{ends[1]}};
+}
+
+}  // namespace
+
+Result<Ok> WorkerLink::ensure_started(Nanoseconds now) {
+  if (state_ != State::none || !not_before_ || now < *not_before_) return Ok{};
+  auto orders = make_pipe();
+  if (!orders) return orders.error();
+  auto answers = make_pipe();
+  if (!answers) return answers.error();
+  UniqueFd scratch{::memfd_create("smaps-audit-capture", MFD_CLOEXEC)};
+  if (!scratch) return error_from_errno(errno, "cannot make a scratch file for captures");
+  const auto asked = spawner_.start_worker(orders->read_end, answers->write_end, scratch);
+  if (!asked) return asked.error();
+  if (::fcntl(answers->read_end.get(), F_SETFL, O_NONBLOCK) != 0) {
+    return error_from_errno(errno, "cannot set up a pipe");
+  }
+  orders_ = std::move(orders->write_end);
+  answers_ = std::move(answers->read_end);
+  scratch_ = std::move(scratch);
+  lines_.emplace(answers_.get());
+  state_ = State::starting;
+  not_before_.reset();
+  deadline_ = now + options_.start_deadline;
+  return Ok{};
+}
+
+void WorkerLink::send(const Order& order, Nanoseconds deadline) {
+  const std::string line = order_line(order);
+  order_ = order;
+  deadline_ = deadline;
+  state_ = State::busy;
+  // A line is shorter than a pipe's room: it is written whole, or the worker is gone and an event
+  // says so.
+  [[maybe_unused]] const auto written = ::write(orders_.get(), line.data(), line.size());
+}
+
+std::optional<Nanoseconds> WorkerLink::deadline() const { return deadline_; }
+
+std::optional<Nanoseconds> WorkerLink::next_start() const {
+  return state_ == State::none ? not_before_ : std::nullopt;
+}
+
+void WorkerLink::expired() {
+  if (state_ == State::dying) return;
+  kill(state_ == State::busy ? "deadline" : "start_failed");
+}
+
+void WorkerLink::kill(std::string cause) {
+  if (state_ == State::dying || state_ == State::none) return;
+  kill_cause_ = std::move(cause);
+  deadline_.reset();
+  state_ = State::dying;
+  if (pid_ != 0) {
+    [[maybe_unused]] const auto asked = spawner_.kill_worker(pid_);
+  }
+}
+
+void WorkerLink::retire(std::string cause) {
+  if (state_ == State::idle) return kill(std::move(cause));
+  retire_cause_ = std::move(cause);
+}
+
+std::vector<Answer> WorkerLink::read_answers() {
+  std::vector<Answer> answers;
+  if (!lines_) return answers;
+  const LineReader::State state = lines_->fill();
+  while (auto line = lines_->take()) {
+    auto answer = parse_answer(*line);
+    if (!answer) {
+      kill("garbage");
+      break;
+    }
+    accept(*answer);
+    answers.push_back(*std::move(answer));
+  }
+  if (state == LineReader::State::too_long) kill("garbage");
+  // An event tells of its end; a closed pipe need not be watched until then.
+  if (state == LineReader::State::ended) {
+    lines_.reset();
+    answers_.reset();
+  }
+  return answers;
+}
+
+void WorkerLink::accept(Answer& answer) {
+  if (std::holds_alternative<Hello>(answer) && state_ == State::greeting) {
+    state_ = State::idle;
+    deadline_.reset();
+  }
+  const auto* const done = std::get_if<Done>(&answer);
+  if (done == nullptr || state_ != State::busy) return;
+  state_ = State::idle;
+  order_.reset();
+  deadline_.reset();
+  failures_in_a_row_ = 0;
+  if (options_.memory_limit_bytes != 0 && done->peak_rss_bytes > options_.memory_limit_bytes / 2) {
+    kill("grew");
+  } else if (!retire_cause_.empty()) {
+    kill(std::exchange(retire_cause_, {}));
+  }
+}
+
+std::string WorkerLink::cause_of(int status) const {
+  if (!kill_cause_.empty()) return kill_cause_;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kExitRefused) return "refused";
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kExitOutOfMemory) return "memory";
+  return state_ == State::greeting ? "start_failed" : "crashed";
+}
+
+std::optional<WorkerLoss> WorkerLink::handle(const WorkerEvent& event, Nanoseconds now) {
+  if (event.kind == WorkerEvent::Kind::started) {
+    pid_ = event.pid;
+    if (state_ == State::starting) state_ = State::greeting;
+    // Killed before it was there.
+    if (state_ == State::dying) {
+      [[maybe_unused]] const auto asked = spawner_.kill_worker(pid_);
+    }
+    return std::nullopt;
+  }
+  const bool ours = event.kind == WorkerEvent::Kind::not_started || event.pid == pid_;
+  if (!ours || state_ == State::none) return std::nullopt;
+  WorkerLoss loss;
+  if (event.kind == WorkerEvent::Kind::not_started) {
+    loss.cause = "start_failed";
+    loss.detail = std::strerror(event.status);
+  } else {
+    loss.cause = cause_of(event.status);
+    loss.detail = WIFSIGNALED(event.status)
+                      ? std::string{"signal "} + ::strsignal(WTERMSIG(event.status))
+                      : "exit status " + std::to_string(WEXITSTATUS(event.status));
+  }
+  loss.order = std::exchange(order_, std::nullopt);
+  state_ = State::none;
+  pid_ = 0;
+  deadline_.reset();
+  lines_.reset();
+  answers_.reset();
+  orders_.reset();
+  kill_cause_.clear();
+  retire_cause_.clear();
+  // The first one comes at once; one that never gets anything done, later and later.
+  Nanoseconds pause{};
+  if (failures_in_a_row_ != 0) {
+    pause = kFirstPause * (1LL << std::min<std::uint64_t>(failures_in_a_row_ - 1, 6));
+    pause = std::min(pause, kLongestPause);
+  }
+  ++failures_in_a_row_;
+  not_before_ = now + pause;
+  return loss;
+}
+
+}  // namespace smaps_audit::service
