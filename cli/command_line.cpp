@@ -62,7 +62,7 @@ Exit codes:
     0  the configuration is right     78  it is not: all that is wrong, on stderr)";
 
 constexpr const char* kProbeExitCodes = R"(Exit codes:
-    0  all that ran pass           1  a defect (--gate: one that makes a number wrong)
+    0  all that ran pass           1  a defect (--gate: of class finding, or unnamed)
     2  a probe was inconclusive   77  nothing could run)";
 
 // The raw words of the command line; turned into options once CLI11 is done with them.
@@ -152,14 +152,15 @@ CLI::App& add_probe(CLI::App& app, Words& words) {
       ->type_name("");
   verb.add_flag("-a,--all", words.selection.all, "Every probe but those run by name only");
   verb.add_flag("--list", words.list, "What each asks, needs and costs");
-  verb.add_flag("--allow-sysctl", words.allow_sysctl,
-                "Turn kernel.numa_balancing on meanwhile; it is put back");
+  verb.add_flag("--allow-sysctl", words.allow_sysctl, "Turn NUMA balancing (or KSM) on and back");
   verb.add_flag("--gate", words.gate, "One line; fail only where a number is wrong");
   verb.add_option("--deadline", words.deadline, "Seconds for one probe (60)")->type_name("SECONDS");
   verb.add_option("--spool", words.spool, "Keep the behaviour card there")->type_name("DIR");
   verb.add_option("--sabotage", words.sabotage, "Make a probe go wrong")->group("");
   add_output(verb, words);
   add_common(verb, words, {"text", "json", "jsonl", "tap"});
+  // Refused with the reason, so that nobody looks for them in vain.
+  for (const char* const root : {"--proc-root", "--sys-root"}) verb.get_option(root)->group("");
   verb.footer(std::string{kProbeFooter} + "\n" + kProbeExitCodes);
   return verb;
 }
@@ -347,6 +348,7 @@ Result<Command> read_probe(const Words& words, CommonOptions common) {
   options.sabotage = *sabotage;
   options.spool = if_given(words.spool);
   options.proc_root = LiveKernelView::kProcRoot;
+  options.sys_root = LiveKernelView::kSysRoot;
   return Command{std::move(options)};
 }
 

@@ -136,8 +136,8 @@ DoctorReport examine(KernelView& view, const HostInfo& host,
 
 namespace {
 
-// The last behaviour card, which says nothing of another boot.
-int show_card(const DoctorOptions& options, const HostInfo& host, Output& output,
+// The last behaviour card, which says nothing of another boot, nor of other live patches.
+int show_card(const DoctorOptions& options, KernelView& view, const HostInfo& host, Output& output,
               CliEnvironment& environment) {
   const auto directory = spool_directory(options.spool);
   const auto card = directory ? load_card(*directory)
@@ -148,9 +148,11 @@ int show_card(const DoctorOptions& options, const HostInfo& host, Output& output
     environment.err << "smaps-audit: smaps-audit probe makes one\n" << std::flush;
     return kExitCannotRun;
   }
-  if (card->boot_id != host.boot_id) {
+  const bool other_boot = card->boot_id != host.boot_id;
+  if (other_boot || card->livepatches != probes::read_livepatches(view)) {
+    const std::string of = other_boot ? "another boot" : "other live patches";
     const Error stale{.code = ErrorCode::gone,
-                      .what = "the last behaviour card is of another boot (Linux " +
+                      .what = "the last behaviour card is of " + of + " (Linux " +
                               card->kernel_release + "): smaps-audit probe makes a new one"};
     return complain(environment, stale, kExitCannotRun);
   }
@@ -171,7 +173,7 @@ int run_doctor(const DoctorOptions& options, CliEnvironment& environment) {
       environment.open_view(options.common.proc_root, options.common.sys_root);
   const Result<HostInfo> host = environment.host(*view);
   if (!host) return complain(environment, host.error(), kExitCannotRun);
-  if (options.kernel) return show_card(options, *host, *output, environment);
+  if (options.kernel) return show_card(options, *view, *host, *output, environment);
   const Result<KernelCapabilities> capabilities =
       environment.capabilities(*view, host->pages, options.common.without);
   if (!capabilities) return complain(environment, capabilities.error(), kExitCannotRun);

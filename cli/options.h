@@ -62,6 +62,7 @@ struct ProbeOptions {
   std::optional<std::string> spool = {};                       ///< where the card is kept
   probes::Sabotage sabotage = probes::Sabotage::none;          ///< hidden, for tests
   std::string proc_root = {};  ///< of this machine: what is written, is written there
+  std::string sys_root = {};   ///< likewise
 };
 
 struct DoctorOptions {

@@ -8,10 +8,10 @@
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "cli/render.h"
-#include "probes/balancing_switch.h"
 #include "probes/card.h"
 #include "probes/catalogue.h"
 #include "probes/gate.h"
+#include "probes/host_switch.h"
 #include "report/printable.h"
 #include "report/probe_report.h"
 
@@ -64,35 +64,58 @@ class ProbeRun {
   }
 
  private:
+  /// A switch of the host, or why it is not turned.
+  struct Turned {
+    std::optional<probes::HostSwitch> held;
+    std::string why_not;
+  };
+
+  Turned turn(const std::string& name, const std::string& path,
+              const std::function<std::uint64_t(std::uint64_t)>& wanted) {
+    if (!options_.allow_sysctl) return {std::nullopt, "it needs " + name + " on: --allow-sysctl"};
+    auto turned = probes::HostSwitch::turn(view_, path, wanted, stopped());
+    if (!turned) return {std::nullopt, name + ": " + turned.error().message()};
+    return {*std::move(turned), ""};
+  }
+
+  Turned turn_balancing_on() {
+    return turn("kernel.numa_balancing", options_.proc_root + "/sys/kernel/numa_balancing",
+                [](std::uint64_t before) { return before | 1; });
+  }
+
+  Turned turn_merging_on() {
+    return turn("KSM", options_.sys_root + "/kernel/mm/ksm/run",
+                [](std::uint64_t /*before*/) { return std::uint64_t{1}; });
+  }
+
   void run_all(const std::vector<const Probe*>& chosen) {
-    const bool any_balanced = std::any_of(chosen.begin(), chosen.end(), [](const Probe* probe) {
-      return probe->tier == probes::Tier::balanced || probe->uses_balancing;
-    });
-    std::optional<probes::BalancingSwitch> balancing;
-    std::string why_not = "it needs kernel.numa_balancing on: --allow-sysctl";
-    if (options_.allow_sysctl && any_balanced) {
-      auto turned_on = probes::BalancingSwitch::turn_on(view_, options_.proc_root, stopped());
-      if (turned_on) {
-        balancing.emplace(*std::move(turned_on));
-      } else {
-        why_not = "kernel.numa_balancing: " + turned_on.error().message();
-      }
+    Turned balancing;
+    if (std::any_of(chosen.begin(), chosen.end(),
+                    [](const Probe* probe) { return probe->uses_balancing; })) {
+      balancing = turn_balancing_on();
     }
-    const probes::ProbeSetup setup{.proc_root = options_.proc_root,
-                                   .balancing = balancing.has_value(),
-                                   .sabotage = options_.sabotage};
     for (const Probe* const probe : chosen) {
       if (environment_.stop_signal() != 0) break;
       note(*probe);
-      const bool lacks =
-          probe->uses_balancing && probe->tier != probes::Tier::instant && !balancing;
-      report_.results.push_back(lacks ? skipped(*probe, why_not) : run_one(*probe, setup));
+      report_.results.push_back(run_or_skip(*probe, balancing));
       if (options_.common.format == Format::jsonl) {
         write_probe_line(output_.stream(), report_.results.back());
         output_.stream().flush();
       }
     }
     if (environment_.err_is_terminal) environment_.err << "\r\033[K" << std::flush;
+  }
+
+  ProbeResult run_or_skip(const Probe& probe, const Turned& balancing) {
+    const bool needs_balancing = probe.uses_balancing && probe.tier != probes::Tier::instant;
+    if (needs_balancing && !balancing.held) return skipped(probe, balancing.why_not);
+    // Merging is turned on for this one probe only: it touches everybody's memory.
+    const Turned merging = probe.uses_merging ? turn_merging_on() : Turned{};
+    if (probe.uses_merging && !merging.held) return skipped(probe, merging.why_not);
+    return run_one(probe, {.proc_root = options_.proc_root,
+                           .balancing = balancing.held.has_value(),
+                           .merging = merging.held.has_value(),
+                           .sabotage = options_.sabotage});
   }
 
   [[nodiscard]] std::function<bool()> stopped() const {

@@ -30,5 +30,6 @@ extern const Probe kSecretmem;
 extern const Probe kHugetlb;
 extern const Probe kLazyfree;
 extern const Probe kSwap;
+extern const Probe kKsmUnmerge;
 
 }  // namespace smaps_audit::probes

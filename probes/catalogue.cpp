@@ -16,6 +16,7 @@ constexpr std::array kProbes{
     &kNumaHintedShmem,  &kGupFault,      &kMigrationRace,  &kKvmFault,
     &kLongtermPin,      &kExclusiveBit,  &kZeroPage,       &kGuard,
     &kSecretmem,        &kHugetlb,       &kLazyfree,       &kSwap,
+    &kKsmUnmerge,
 };
 
 }  // namespace

@@ -30,6 +30,7 @@ enum class Sabotage : std::uint8_t {
 struct ProbeSetup {
   std::string proc_root;   ///< of this machine, for what has to be written
   bool balancing = false;  ///< kernel.numa_balancing is on for this run
+  bool merging = false;    ///< KSM runs for this run
   Sabotage sabotage = Sabotage::none;
 };
 

@@ -5,9 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <cerrno>
 #include <sstream>
-#include <thread>
 #include <vector>
 
 #include "base/unique_fd.h"
@@ -16,8 +15,17 @@
 namespace smaps_audit::probes {
 namespace {
 
-constexpr int kRemovalAttempts = 200;
-constexpr std::chrono::milliseconds kRemovalPause{5};
+constexpr int kRemovalAttempts = 2000;
+constexpr useconds_t kRemovalPauseMicroseconds = 5000;
+
+/// Allocates nothing: a guardian's act.
+void remove(const std::string& path, const std::string& kill) {
+  write_file(kill, "1");
+  for (int attempt = 0; attempt < kRemovalAttempts; ++attempt) {
+    if (::rmdir(path.c_str()) == 0 || errno == ENOENT) return;
+    ::usleep(kRemovalPauseMicroseconds);
+  }
+}
 
 }  // namespace
 
@@ -57,28 +65,15 @@ std::optional<OwnCgroup> OwnCgroup::create(KernelView& view, std::uint64_t memor
   const auto mount = cgroup2_mount(*mounts);
   const auto below = cgroup2_path(*own);
   if (!mount || !below) return std::nullopt;
-  const std::string path = *mount + *below + (below->ends_with('/') ? "" : "/") +
-                           "smaps-audit-probe-" + std::to_string(::getpid()) + "-" +
-                           std::to_string(++number);
-  if (::mkdir(path.c_str(), 0755) != 0) return std::nullopt;
-  OwnCgroup cgroup{path};
+  const std::string ours = *mount + *below + (below->ends_with('/') ? "" : "/");
+  if (::access(ours.c_str(), W_OK) != 0) return std::nullopt;
+  const std::string path =
+      ours + "smaps-audit-probe-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
+  // First, so that there is no moment at which nobody would remove it.
+  auto guardian = Guardian::start(-1, [path, kill = path + "/cgroup.kill"] { remove(path, kill); });
+  if (!guardian || ::mkdir(path.c_str(), 0755) != 0) return std::nullopt;
   write_file(path + "/memory.max", std::to_string(memory_bytes));
-  return cgroup;
-}
-
-OwnCgroup::OwnCgroup(OwnCgroup&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-
-OwnCgroup& OwnCgroup::operator=(OwnCgroup&& other) noexcept {
-  std::swap(path_, other.path_);
-  return *this;
-}
-
-OwnCgroup::~OwnCgroup() {
-  if (path_.empty()) return;
-  write_file(path_ + "/cgroup.kill", "1");
-  for (int attempt = 0; attempt < kRemovalAttempts && ::rmdir(path_.c_str()) != 0; ++attempt) {
-    std::this_thread::sleep_for(kRemovalPause);
-  }
+  return OwnCgroup{path, *std::move(guardian)};
 }
 
 bool OwnCgroup::admit(pid_t pid) const {

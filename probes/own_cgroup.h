@@ -8,28 +8,25 @@
 #include <string>
 
 #include "collect/kernel_view.h"
+#include "probes/guardian.h"
 
 namespace smaps_audit::probes {
 
-/// A cgroup (v2) of its own below ours, for one child and whatever it forks; removed with all of
-/// them in the destructor.
+/// A cgroup (v2) of its own below ours, for one child and whatever it forks. A guardian removes it
+/// with all of them when this is destroyed, and when this process ends in whatever way.
 class OwnCgroup {
  public:
   /// nullopt where we may not make one, or where no v2 hierarchy is mounted: then it is done
   /// without. `memory_bytes` is its bound if the memory controller is there.
   static std::optional<OwnCgroup> create(KernelView& view, std::uint64_t memory_bytes);
-  OwnCgroup(OwnCgroup&& other) noexcept;
-  OwnCgroup& operator=(OwnCgroup&& other) noexcept;
-  OwnCgroup(const OwnCgroup&) = delete;
-  OwnCgroup& operator=(const OwnCgroup&) = delete;
-  ~OwnCgroup();
-
   [[nodiscard]] bool admit(pid_t pid) const;
 
  private:
-  explicit OwnCgroup(std::string path) : path_(std::move(path)) {}
+  OwnCgroup(std::string path, Guardian guardian)
+      : path_(std::move(path)), guardian_(std::move(guardian)) {}
 
   std::string path_;
+  Guardian guardian_;
 };
 
 /// Writes all of `text` to a file that is there already (of procfs, sysfs or cgroupfs).

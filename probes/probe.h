@@ -114,6 +114,7 @@ struct Probe {
   std::string_view cost;   ///< in words
   Tier tier = Tier::instant;
   bool uses_balancing = false;  ///< does (more of) its work where balancing may be turned on
+  bool uses_merging = false;    ///< needs KSM to run
   /// The workload, in its own process; returns once it has told everything.
   void (*run)(ProbeChild& child) = nullptr;
   /// Pure: what the trial means on this kernel.

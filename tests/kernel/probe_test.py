@@ -43,12 +43,16 @@ NEEDS_TWO_NODES = {"migrate"}
 
 # Run by sh; $R is where results go. before/after: what a run must leave as it was.
 SCRIPT = r"""
+program=$(readlink -f "$(command -v smaps-audit)")
+left_over() {
+  find /sys/fs/cgroup -name 'smaps-audit-probe-*'
+  # Others may run a smaps-audit of theirs.
+  ls -l /proc/[0-9]*/exe 2>/dev/null | sed -n "s|.* /proc/\([0-9]*\)/exe -> $program\$|\1|p" |
+    while read -r pid; do echo "process $(cat "/proc/$pid/comm")"; done
+}
 state() {
   cat /proc/sys/kernel/numa_balancing
-  find /sys/fs/cgroup -name 'smaps-audit-probe-*'
-  for status in /proc/[0-9]*/status; do
-    sed -n 's/^Name:\t\(probe-child\|smaps-audit\)$/\1 left behind/p' "$status" 2>/dev/null
-  done
+  left_over
 }
 state > $R/before
 for turn in $(seq "$REPEAT"); do
@@ -69,23 +73,34 @@ done < $R/sabotages
 smaps-audit probe protnone-base numa-hinted-base --allow-sysctl --format json --spool $R/spool > $R/unhurt.json
 state > $R/after
 """
-# A run that is killed while balancing is on: the guardian puts it back.
+# killed NAME PROBE SWITCH: a run is killed while it has turned the switch on; its guardians clean up.
 KILLED = r"""
-echo 0 > /proc/sys/kernel/numa_balancing
-smaps-audit probe numa-hinted-base --allow-sysctl --sabotage stuck --deadline 60 --spool $R/spool &
-victim=$!
-for attempt in $(seq 100); do
-  [ "$(cat /proc/sys/kernel/numa_balancing)" = 1 ] && break
-  sleep 0.1
-done
-cat /proc/sys/kernel/numa_balancing > $R/killed.on
-kill -KILL $victim
-wait $victim
-for attempt in $(seq 100); do
-  [ "$(cat /proc/sys/kernel/numa_balancing)" = 0 ] && break
-  sleep 0.1
-done
-cat /proc/sys/kernel/numa_balancing > $R/killed.off
+killed() {
+  echo 0 > "$3"
+  smaps-audit probe "$2" --allow-sysctl --sabotage stuck --deadline 60 --spool $R/spool &
+  victim=$!
+  for attempt in $(seq 100); do
+    [ "$(cat "$3")" = 1 ] && left_over | grep -q probe-child && break
+    sleep 0.1
+  done
+  { cat "$3"; left_over; } > $R/killed."$1".on
+  kill -KILL $victim
+  wait $victim
+  for attempt in $(seq 100); do
+    [ "$(cat "$3"; left_over)" = 0 ] && break
+    sleep 0.1
+  done
+  { cat "$3"; left_over; } > $R/killed."$1".off
+}
+killed balancing numa-hinted-base /proc/sys/kernel/numa_balancing
+"""
+# By name only, and in guests only: KSM would run for all that asked for it.
+MERGING = r"""
+cat /sys/kernel/mm/ksm/run > $R/merging.before
+smaps-audit probe ksm-unmerge --format json > $R/merging.denied.json
+smaps-audit probe ksm-unmerge --allow-sysctl --format json > $R/merging.json
+cat /sys/kernel/mm/ksm/run > $R/merging.after
+killed merging ksm-unmerge /sys/kernel/mm/ksm/run
 """
 
 
@@ -95,7 +110,7 @@ def sabotage_lines(kernel: str) -> str:
 
 
 def run_in_guest(kernel: str, program: pathlib.Path, repeat: int) -> dict[str, bytes]:
-    script = f"export R=$RESULTS REPEAT={repeat}\n{SCRIPT}\n{KILLED}\ntrue"
+    script = f"export R=$RESULTS REPEAT={repeat}\n{SCRIPT}\n{KILLED}\n{MERGING}\ntrue"
     result = vm.run(kernel, script, programs=[program],
                     files={"results/sabotages": sabotage_lines(kernel).encode()},
                     timeout=SECONDS_IN_GUEST * (1 + repeat) / 2, machine=vm.Machine(append=APPEND))
@@ -115,9 +130,9 @@ def run_here(program: pathlib.Path, repeat: int) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
 
 
-def wrong_probes(kernel: str, report: dict) -> list[str]:
+def wrong_probes(kernel: str, report: dict, rows: expect.Rows) -> list[str]:
     wrong = []
-    expected = expect.expected_probes(kernel)
+    expected = expect.expected_probes(kernel, rows)
     seen = {probe["probe"]: (probe["outcome"], *probe["defects"]) for probe in report["probes"]}
     for name in sorted(expected.keys() | seen.keys()):
         want, got = expected.get(name), seen.get(name)
@@ -162,9 +177,23 @@ def wrong_sabotage(kernel: str, files: dict[str, bytes]) -> list[str]:
     for moment in ("between", "after"):
         if files[moment] != files["before"]:
             wrong.append(f"left {moment}: {files[moment]!r} instead of {files['before']!r}")
-    if "killed.on" in files and (files["killed.on"], files["killed.off"]) != (b"1\n", b"0\n"):
-        wrong.append(f"killed: {files['killed.on']!r}, then {files['killed.off']!r}")
+    for name in ("balancing", "merging"):
+        if f"killed.{name}.on" not in files:
+            continue
+        on, off = files[f"killed.{name}.on"], files[f"killed.{name}.off"]
+        if not on.startswith(b"1\n") or b"process probe-child" not in on or off != b"0\n":
+            wrong.append(f"killed {name}: {on!r}, then {off!r}")
     return wrong
+
+
+def wrong_merging(kernel: str, files: dict[str, bytes]) -> list[str]:
+    if "merging.json" not in files:
+        return []
+    denied = json.loads(files["merging.denied.json"])["probes"][0]
+    wrong = [] if denied["outcome"] == "skipped" else [f"ksm-unmerge without leave: {denied['outcome']}"]
+    if files["merging.before"] != files["merging.after"]:
+        wrong.append(f"KSM: {files['merging.before']!r} became {files['merging.after']!r}")
+    return wrong + wrong_probes(kernel, json.loads(files["merging.json"]), expect.BY_NAME)
 
 
 def wrong_gate(kernel: str, files: dict[str, bytes]) -> list[str]:
@@ -182,14 +211,14 @@ def check(kernel: str, files: dict[str, bytes], repeat: int) -> list[str]:
     wrong = []
     for turn in range(1, repeat + 1):
         report = json.loads(files[f"probe.{turn}.json"])
-        wrong += [f"run {turn}: {what}" for what in wrong_probes(kernel, report)]
+        wrong += [f"run {turn}: {what}" for what in wrong_probes(kernel, report, expect.PROBES)]
         if turn == 1:
             wrong += wrong_card(kernel, report["behaviour_card"])
         failed = any(probe["outcome"] == "fail" for probe in report["probes"])
         if files[f"exit.{turn}"].strip() != (b"1" if failed else b"0"):
             wrong.append(f"run {turn}: exit {files[f'exit.{turn}']!r}")
     wrong += wrong_card(kernel, json.loads(files["card.json"]))
-    return wrong + wrong_gate(kernel, files) + wrong_sabotage(kernel, files)
+    return wrong + wrong_gate(kernel, files) + wrong_sabotage(kernel, files) + wrong_merging(kernel, files)
 
 
 def main() -> int:

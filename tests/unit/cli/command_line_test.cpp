@@ -112,11 +112,13 @@ TEST(CommandLine, TeachesInItsHelp) {
     EXPECT_NE(help.find(word), std::string::npos) << word;
   }
   EXPECT_EQ(early({"check", "--help"}).text.find("--no-confirm"), std::string::npos);
+  EXPECT_EQ(early({"probe", "--help"}).text.find("-root"), std::string::npos);
 }
 
 TEST(CommandLine, KeepsItsHelpWithin80Columns) {
   for (const std::vector<const char*>& words : {std::vector<const char*>{"--help"},
                                                 {"check", "--help"},
+                                                {"probe", "--help"},
                                                 {"doctor", "--help"},
                                                 {"capture", "--help"},
                                                 {"replay", "--help"},

@@ -96,6 +96,33 @@ TEST_F(ProbeCommand, KeepsTheCardForTheDoctor) {
   EXPECT_NE(run.out.find("K02  absent"), std::string::npos) << run.out;
 }
 
+TEST_F(ProbeCommand, ShowsNoCardOfOtherLivePatches) {
+  answer(Outcome::fail, {{"K15", true, "lost"}});
+  probe({"thp-dirty"});
+  kernel = [](FakeKernelView& fake) {
+    fake.set_directory("/sys/kernel/livepatch", {"livepatch_1"});
+  };
+  const CliRun run = CliFixture::run({"doctor", "--kernel", "--spool", spool_.path()});
+  EXPECT_EQ(run.exit_code, 77);
+  EXPECT_NE(run.err.find("other live patches"), std::string::npos) << run.err;
+  answer(Outcome::pass);
+  const auto json = nlohmann::json::parse(probe({"control", "--format", "json"}).out);
+  EXPECT_EQ(json["behaviour_card"]["livepatches"][0], "livepatch_1");
+  const std::string card = CliFixture::run({"doctor", "--kernel", "--spool", spool_.path()}).out;
+  EXPECT_EQ(card.find("K15  present"), std::string::npos)
+      << "it was of the other patches: " << card;
+}
+
+TEST_F(ProbeCommand, SaysWhatItLacksWithoutAllowSysctl) {
+  run_probe = nullptr;
+  const auto json =
+      nlohmann::json::parse(probe({"numa-hinted-thp", "ksm-unmerge", "--format", "json"}).out);
+  for (const auto& row : json["probes"]) {
+    EXPECT_EQ(row["outcome"], "skipped");
+    EXPECT_NE(row["reason"].get<std::string>().find("--allow-sysctl"), std::string::npos) << row;
+  }
+}
+
 TEST_F(ProbeCommand, KeepsNoCardOfASabotagedRun) {
   probe({"control", "--sabotage", "lies"});
   EXPECT_EQ(CliFixture::run({"doctor", "--kernel", "--spool", spool_.path()}).exit_code, 77);
