@@ -16,7 +16,7 @@
 namespace smaps_audit {
 namespace {
 
-constexpr const char* kFile = "/card.json";
+std::string file_in(const std::string& directory) { return directory + "/" + kCardFile; }
 
 std::optional<std::string> environment(const char* name) {
   const char* const value = std::getenv(name);
@@ -39,14 +39,14 @@ Result<Ok> store_card(const std::string& directory, const probes::BehaviourCard&
   std::filesystem::create_directories(directory, error);
   if (error) return error_from_errno(error.value(), "it cannot be made", directory);
   std::ostringstream unused;
-  Result<Output> output = Output::open(directory + kFile, unused);
+  Result<Output> output = Output::open(file_in(directory), unused);
   if (!output) return output.error();
   output->stream() << card_text(card);
   return output->commit();
 }
 
 Result<probes::BehaviourCard> load_card(const std::string& directory) {
-  const std::string path = directory + kFile;
+  const std::string path = file_in(directory);
   std::ifstream file{path};
   if (!file) return error_from_errno(errno, "no behaviour card can be read", path);
   std::ostringstream text;

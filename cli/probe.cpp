@@ -146,6 +146,7 @@ class ProbeRun {
         probes::make_card(report_.results, report_.host, probes::read_livepatches(view_));
     report_.card.tool_version = report_.tool_version;
     report_.card.taken = report_.started;
+    for (probes::CardProbe& row : report_.card.probes) row.taken = report_.started;
   }
 
   // What other probes have found since this boot stays known; that the card cannot be kept is no

@@ -190,6 +190,25 @@ const CardRow* BehaviourCard::find(std::string_view id) const {
   return found == defects.end() ? nullptr : &*found;
 }
 
+namespace {
+
+bool by_name(const CardProbe& a, const CardProbe& b) { return a.probe < b.probe; }
+
+void merge_probes(BehaviourCard& card, const BehaviourCard& earlier) {
+  for (const CardProbe& known : earlier.probes) {
+    const auto same = std::find_if(card.probes.begin(), card.probes.end(),
+                                   [&](const CardProbe& row) { return row.probe == known.probe; });
+    if (same == card.probes.end()) {
+      card.probes.push_back(known);
+    } else if (same->outcome == Outcome::skipped) {
+      *same = known;
+    }
+  }
+  std::sort(card.probes.begin(), card.probes.end(), by_name);
+}
+
+}  // namespace
+
 BehaviourCard make_card(std::span<const ProbeResult> results, const HostInfo& host,
                         std::vector<std::string> livepatches) {
   BehaviourCard card;
@@ -204,6 +223,13 @@ BehaviourCard make_card(std::span<const ProbeResult> results, const HostInfo& ho
     card.gup_era = result.answer.era;
     card.gup_era_reason = result.answer.reason;
   }
+  for (const ProbeResult& result : results) {
+    card.probes.push_back({.probe = result.probe,
+                           .outcome = result.answer.outcome,
+                           .reason = result.answer.reason,
+                           .taken = {}});
+  }
+  std::sort(card.probes.begin(), card.probes.end(), by_name);
   return card;
 }
 
@@ -213,6 +239,7 @@ void merge_earlier(BehaviourCard& card, const BehaviourCard& earlier) {
     const CardRow* const known = earlier.find(row.id);
     if (row.state == DefectState::unknown && known != nullptr) row = *known;
   }
+  merge_probes(card, earlier);
   if (card.gup_era.empty() && !earlier.gup_era.empty()) {
     card.gup_era = earlier.gup_era;
     card.gup_era_reason = earlier.gup_era_reason;

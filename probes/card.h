@@ -41,6 +41,15 @@ struct CardRow {
   bool operator==(const CardRow&) const = default;
 };
 
+/// How a probe ended when it ran last.
+struct CardProbe {
+  std::string probe;
+  Outcome outcome = Outcome::inconclusive;
+  std::string reason;
+  std::chrono::nanoseconds taken{};  ///< since 1970-01-01 UTC
+  bool operator==(const CardProbe&) const = default;
+};
+
 /// What this kernel, booted this time, was seen to do. Another boot is another card.
 struct BehaviourCard {
   std::string tool_version;
@@ -52,6 +61,7 @@ struct BehaviourCard {
   std::vector<CardRow> defects;      ///< every known defect once, in the order of their numbers
   std::string gup_era;               ///< "E0" … "E3"; empty: unknown
   std::string gup_era_reason;
+  std::vector<CardProbe> probes;  ///< of this boot, by name
 
   [[nodiscard]] const CardRow* find(std::string_view id) const;
 };
@@ -64,7 +74,8 @@ std::string_view era_text(std::string_view era);
 BehaviourCard make_card(std::span<const ProbeResult> results, const HostInfo& host,
                         std::vector<std::string> livepatches);
 
-/// Fills what `card` does not know from an earlier card of the same boot.
+/// Fills what `card` does not know from an earlier card of the same boot. A probe that was skipped
+/// now leaves what it said earlier.
 void merge_earlier(BehaviourCard& card, const BehaviourCard& earlier);
 
 /// Live patches that the kernel runs with; empty where it has none.

@@ -12,6 +12,9 @@
 
 namespace smaps_audit {
 
+/// Its file in the spool directory.
+inline constexpr const char* kCardFile = "card.json";
+
 /// One line of JSON, schema smaps-audit.card/1: what is kept between runs.
 std::string card_text(const probes::BehaviourCard& card);
 /// Error `malformed` for what card_text() never wrote.

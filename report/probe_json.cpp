@@ -44,6 +44,14 @@ DefectState state_of(const std::string& name) {
   return DefectState::unknown;
 }
 
+probes::Outcome outcome_of(const std::string& name) {
+  using probes::Outcome;
+  for (const Outcome outcome : {Outcome::pass, Outcome::fail, Outcome::skipped}) {
+    if (name == name_of(outcome)) return outcome;
+  }
+  return Outcome::inconclusive;
+}
+
 BehaviourCard read_card(const nlohmann::json& json) {
   BehaviourCard card;
   card.tool_version = string_or_empty(json.at("tool_version"));
@@ -58,6 +66,14 @@ BehaviourCard read_card(const nlohmann::json& json) {
     card.defects.push_back({.id = row.at("id"),
                             .state = state_of(row.at("state")),
                             .reason = string_or_empty(row.at("reason"))});
+  }
+  if (!json.contains("probes")) return card;
+  for (const nlohmann::json& row : json.at("probes")) {
+    card.probes.push_back(
+        {.probe = row.at("probe"),
+         .outcome = outcome_of(row.at("outcome")),
+         .reason = string_or_empty(row.at("reason")),
+         .taken = std::chrono::nanoseconds{row.at("taken_ns").get<std::int64_t>()}});
   }
   return card;
 }
@@ -83,6 +99,14 @@ Json card_json(const BehaviourCard& card) {
   for (const CardRow& row : card.defects) {
     rows.push_back(
         Json{{"id", row.id}, {"state", name_of(row.state)}, {"reason", text_or_null(row.reason)}});
+  }
+  Json& outcomes = json["probes"] = Json::array();
+  for (const probes::CardProbe& row : card.probes) {
+    outcomes.push_back(Json{{"probe", text_or_null(row.probe)},
+                            {"outcome", name_of(row.outcome)},
+                            {"reason", text_or_null(row.reason)},
+                            {"taken", time_json(row.taken)},
+                            {"taken_ns", row.taken.count()}});
   }
   return json;
 }

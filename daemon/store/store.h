@@ -16,6 +16,7 @@
 #include "daemon/store/retention.h"
 #include "daemon/store/sqlite.h"
 #include "daemon/store/stored_finding.h"
+#include "probes/card.h"
 
 namespace smaps_audit::store {
 
@@ -125,6 +126,13 @@ class Store {
 
   /// Of any process, the newest first: what a service that was restarted has to look at again.
   Result<std::vector<StoredFinding>> open_findings(WallTime now);
+
+  /// Takes up what `smaps-audit probe --spool DIRECTORY` left there: the last card of its boot and
+  /// how each probe ended last. true: it holds something new. Errors: `gone`: nothing is there;
+  /// those of read_spooled_card(); a failed write, after which it is still there to be taken up.
+  Result<bool> take_up_card(const std::string& spool, WallTime now);
+  /// The last card of a boot, with the last outcome of every probe; nullopt: none yet.
+  Result<std::optional<probes::BehaviourCard>> card(const std::string& boot_id, WallTime now);
 
   Result<StoreSize> size(WallTime now);
 

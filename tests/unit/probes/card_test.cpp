@@ -65,6 +65,23 @@ TEST(BehaviourCard, KeepsWhatWasKnownOfTheSameBoot) {
   EXPECT_EQ(card.find("K02")->state, DefectState::present);
 }
 
+TEST(BehaviourCard, HoldsTheLastOutcomeOfEachProbe) {
+  std::array earlier_results{result_of("thp-dirty", Outcome::pass, {}),
+                             result_of("follow-page", Outcome::pass, {}),
+                             result_of("control", Outcome::pass, {})};
+  std::array results{result_of("follow-page", Outcome::fail, {}),
+                     result_of("control", Outcome::skipped, {})};
+  BehaviourCard earlier = make_card(earlier_results, host(), {});
+  for (CardProbe& row : earlier.probes) row.taken = std::chrono::seconds(1);
+  BehaviourCard card = make_card(results, host(), {});
+  merge_earlier(card, earlier);
+  const std::vector<CardProbe> expected{
+      {"control", Outcome::pass, "because", std::chrono::seconds(1)},
+      {"follow-page", Outcome::fail, "because", std::chrono::seconds(0)},
+      {"thp-dirty", Outcome::pass, "because", std::chrono::seconds(1)}};
+  EXPECT_EQ(card.probes, expected);
+}
+
 TEST(BehaviourCard, ForgetsAnotherBootAndAnotherLivePatch) {
   const std::array results{result_of("thp-dirty", Outcome::pass, {{"K15", false, "stays dirty"}})};
   BehaviourCard earlier = make_card(results, host(), {});

@@ -100,6 +100,18 @@ TEST(ProbeReport, ReadsItsOwnCardBack) {
   EXPECT_EQ(card->defects, report.card.defects);
   EXPECT_EQ(card->boot_id, report.card.boot_id);
   EXPECT_EQ(card->livepatches, report.card.livepatches);
+  EXPECT_FALSE(card->probes.empty());
+  EXPECT_EQ(card->probes, report.card.probes);
+}
+
+TEST(ProbeReport, ReadsACardFromBeforeItHeldOutcomes) {
+  std::string text = card_text(sample().card);
+  const std::size_t probes = text.find(",\"probes\":");
+  ASSERT_NE(probes, std::string::npos);
+  text.replace(probes, std::string::npos, "}");
+  const auto card = parse_card(text);
+  ASSERT_TRUE(card.ok()) << card.error().message();
+  EXPECT_TRUE(card->probes.empty());
 }
 
 TEST(ProbeReport, RefusesACardThatItNeverWrote) {
