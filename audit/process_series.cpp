@@ -143,7 +143,8 @@ void ProcessAudit::on_series_smaps(const SmapsText& text) {
     step_sums_.add(record, traits);
     if (!traits.compared) continue;
     VmaWatch* watch = find_watch(record.header.start);
-    if (watch == nullptr) {
+    // One that was gone in a read is walked no more, and may be back with any number of pages.
+    if (watch == nullptr || !watch->present()) {
       unknown_vma_bytes_ += record.header.size_bytes();
       continue;
     }

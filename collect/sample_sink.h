@@ -84,6 +84,8 @@ class SampleSink {
   virtual void on_series_smaps(const SmapsText& text) = 0;
   virtual void on_series_numa(const NumaMapsText& text) = 0;
   virtual void on_series_rollup(const SmapsRecord& rollup) = 0;
+  /// Told behind the other reads of a step; a coin decides whether it was read before or behind
+  /// them.
   virtual void on_series_status(const StatusNumbers& status, const ProcStatm& statm) = 0;
   /// `still` is there on the steps at which a verdict by sleep is possible (3, 8 and 24).
   virtual StepDecision on_step(unsigned step, const std::optional<Stillness>& still) = 0;

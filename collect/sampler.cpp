@@ -375,16 +375,26 @@ Result<Ok> Sampler::series_reads(SampleSink& sink, bool whole_mm) {
     if (!first) return first;
     return rollup_first ? read_smaps() : series_rollup(sink);
   };
+  std::optional<StatusNumbers> status;
+  ProcStatm statm;
+  const auto read_status = [&]() -> Result<Ok> {
+    const auto numbers = target_.status(view_);
+    if (!numbers) return numbers.error();
+    const auto sizes = target_.statm(view_);
+    if (!sizes) return sizes.error();
+    status = *numbers;
+    statm = *sizes;
+    return Ok{};
+  };
   const Nanoseconds began = view_.monotonic_now();
+  const bool status_first = coin();
+  Result<Ok> read = status_first ? read_status() : Result<Ok>{Ok{}};
   const bool numa_first = coin();
-  Result<Ok> read = numa_first ? read_numa() : read_smaps_and_rollup();
+  if (read) read = numa_first ? read_numa() : read_smaps_and_rollup();
   if (read) read = numa_first ? read_smaps_and_rollup() : read_numa();
+  if (read && !status) read = read_status();
   if (!read) return read;
-  const auto status = target_.status(view_);
-  if (!status) return status.error();
-  const auto statm = target_.statm(view_);
-  if (!statm) return statm.error();
-  sink.on_series_status(*status, *statm);
+  sink.on_series_status(*status, statm);
   last_bracket_ += view_.monotonic_now() - began;
   return Ok{};
 }

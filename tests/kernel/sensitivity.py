@@ -99,11 +99,19 @@ def listed(finding: dict) -> list[dict]:
     return [{key: vma[key] for key in ("start", "end", "error_bytes")} for vma in finding["vmas"]]
 
 
+def is_share_of(vma: dict, found: Sequence[dict]) -> bool:
+    return ([(each["start"], each["end"]) for each in found] == [(vma["start"], vma["end"])]
+            and 0 < found[0]["error_bytes"] <= vma["error_bytes"])
+
+
 def strangers(findings: Sequence[dict], vma: dict) -> Iterator[str]:
     """Findings that the held deficit does not explain."""
     for finding in findings:
         what = (finding["interface"], finding["field"], finding["defect"])
         if what[::2] == ("smaps", "K01") and what[1] in FIELDS_OF_K01 and listed(finding) == [vma]:
+            continue
+        # A child that works on the target shares its memory: of Pss the share of it is missing.
+        if what == ("smaps", "Pss", "K01") and is_share_of(vma, listed(finding)):
             continue
         # The rollup lacks the same bytes; while others map and unmap it skips VMAs as well.
         if finding["interface"] == "smaps_rollup" and finding["direction"] == "deficit":

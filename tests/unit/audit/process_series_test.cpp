@@ -106,6 +106,25 @@ TEST(ProcessSeries, LeavesAVmaOutThatPlainReadsCanNotAfford) {
   EXPECT_EQ(process.audit().verdict, Verdict::consistent);
 }
 
+/// Unmapped while smaps is read and mapped again by the time of status, as memfd-secret does it.
+TEST(ProcessSeries, KnowsNothingOfThePagesOfAVmaThatWasGoneAndIsBack) {
+  const std::uint64_t start = kLow + 8 * kHuge;
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, kHuge), resident_vma(start, 4 * kHuge)};
+  process.vmas[1].runs = {};
+  process.vmas[1].rss = 0;
+  process.vm_rss = 3 * kHuge;  // in the screen, so that there is a series
+  process.reads_first = [](unsigned) { return false; };
+  unsigned reads = 0;
+  process.before = [&](SampleProcess& self, Moment moment) {
+    if (moment == Moment::listing) self.vm_rss.reset();
+    if (moment == Moment::smaps) self.vmas[1].in_smaps = ++reads != 1;
+    if (moment == Moment::status) self.vmas[1] = resident_vma(start, 4 * kHuge);
+  };
+  EXPECT_TRUE(process.audit().findings.empty());
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{2});
+}
+
 TEST(ProcessSeries, WalksOnlyTheSuspects) {
   KernelCapabilities capabilities;
   ProcessAudit audit{capabilities, kPages, {}};

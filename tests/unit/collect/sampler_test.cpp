@@ -186,6 +186,24 @@ TEST_P(SamplerTest, TheCoinDecidesWhichComesFirst) {
   EXPECT_GT(view.slept(), Nanoseconds{0});
 }
 
+TEST_P(SamplerTest, TheCoinPutsStatusBeforeOrBehindTheOtherReads) {
+  notes.plan = {.wanted = true, .whole_mm = true};
+  notes.steps = 64;
+  notes.ranges = {process.vmas[1].range};
+  ASSERT_TRUE(run(true).ok());
+  std::vector<bool> is_status;  // of the sweep and of each step two reads, each of two calls
+  for (const std::string& call : view.calls()) {
+    const bool status = call.ends_with("/statm");
+    const bool read = call.starts_with("pread");
+    if (read && (status || call.ends_with("/smaps_rollup"))) is_status.push_back(status);
+  }
+  ASSERT_EQ(is_status.size(), 4u + 4u * 64u);
+  int first = 0;
+  for (std::size_t i = 4; i < is_status.size(); i += 4) first += is_status[i] ? 1 : 0;
+  EXPECT_GT(first, 16);
+  EXPECT_LT(first, 48);
+}
+
 TEST_P(SamplerTest, AWholeSeriesListsFirstAndReadsTheTotals) {
   notes.plan = {.wanted = true, .whole_mm = true};
   process.records_per_read = 7;
