@@ -62,7 +62,7 @@ Exit codes:
     0  the configuration is right     78  it is not: all that is wrong, on stderr)";
 
 constexpr const char* kProbeExitCodes = R"(Exit codes:
-    0  all that ran pass           1  a defect (--gate: of class finding, or unnamed)
+    0  all that ran pass           1  a defect (--gate: of class finding)
     2  a probe was inconclusive   77  nothing could run)";
 
 // The raw words of the command line; turned into options once CLI11 is done with them.
