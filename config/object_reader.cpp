@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "base/edit_distance.h"
+#include "base/listen_address.h"
 #include "base/parse_int.h"
 #include "base/utf8.h"
-#include "config/listen_address.h"
 #include "config/quantity.h"
 #include "config/rule_reader.h"
 
@@ -147,25 +147,24 @@ void ObjectReader::absolute_path(std::string_view key, std::optional<std::string
   if (!path.empty()) value = std::move(path);
 }
 
-void ObjectReader::listen(std::string_view key, std::vector<ListenAddress>& addresses) {
-  const bool is_given = has(key);
-  std::vector<ListenAddress> read;
+void ObjectReader::listen(std::string_view key, std::vector<std::string>& addresses) {
+  std::vector<ListenAddress> taken;
+  const auto objection = [&taken](const std::string& text) -> Objection {
+    Result<ListenAddress> address = parse_listen_address(text);
+    if (!address) return {.what = quoted(text) + ": " + address.error().what, .remedy = ""};
+    for (const ListenAddress& earlier : taken) {
+      if (earlier.is_same_as(*address)) {
+        return {.what = quoted(text) + " is there twice", .remedy = "remove one"};
+      }
+    }
+    taken.push_back(*std::move(address));
+    return {};
+  };
+  std::vector<std::string> read;
   for (const JsonNode* const node : elements(key)) {
-    const std::string path = element_path(key, *node);
-    if (node->kind != Kind::text) {
-      wrong_kind(*node, path, "host:port, [v6]:port, :port or unix:/path");
-      continue;
-    }
-    Result<ListenAddress> address = parse_listen_address(node->text);
-    if (!address) {
-      report(*node, path, address.error().what, "");
-    } else if (std::find(read.begin(), read.end(), *address) != read.end()) {
-      report(*node, path, given(*node) + " is there twice", "remove one");
-    } else {
-      read.push_back(*std::move(address));
-    }
+    if (check_text(*node, element_path(key, *node), objection)) read.push_back(node->text);
   }
-  if (is_given) addresses = std::move(read);
+  if (has(key)) addresses = std::move(read);
 }
 
 void ObjectReader::rules(std::string_view key, std::vector<TargetRule>& rules) {

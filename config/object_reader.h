@@ -55,7 +55,7 @@ class ObjectReader {
   void absolute_path(std::string_view key, std::optional<std::string>& value);
   template <class E, std::size_t N>
   void word(std::string_view key, E& value, const std::array<NamedValue<E>, N>& words);
-  void listen(std::string_view key, std::vector<ListenAddress>& addresses);
+  void listen(std::string_view key, std::vector<std::string>& addresses);
   void rules(std::string_view key, std::vector<TargetRule>& rules);
   template <class Body>
   void section(std::string_view key, const Body& body);

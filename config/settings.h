@@ -96,24 +96,11 @@ struct LimitSettings {
   bool operator==(const LimitSettings&) const = default;
 };
 
-/// host:port, [v6]:port, :port (every address) or unix:/path.
-struct ListenAddress {
-  enum class Kind : std::uint8_t { tcp, unix_socket };
-  Kind kind = Kind::tcp;
-  std::string host =
-      {};  ///< name or address without brackets; empty: every address of this machine
-  std::uint16_t port = 0;  ///< 0: any free one
-  std::string path = {};   ///< of the socket; absolute
-
-  bool operator==(const ListenAddress&) const = default;
-};
-
 struct WebSettings {
   bool enable = true;
-  /// At least one where `enable`. Sockets that systemd passes take their place.
-  std::vector<ListenAddress> listen = {
-      {.host = "127.0.0.1", .port = 19755},
-      {.kind = ListenAddress::Kind::unix_socket, .path = "/run/smaps-auditd/web.sock"}};
+  /// Each is one that parse_listen_address() takes (base/listen_address.h). At least one where
+  /// `enable`. Sockets that systemd passes take their place.
+  std::vector<std::string> listen = {"127.0.0.1:19755", "unix:/run/smaps-auditd/web.sock"};
   /// TLS and basic auth, as the exporter-toolkit writes them.
   std::optional<std::string> config_file;
 

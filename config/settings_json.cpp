@@ -4,7 +4,6 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "config/listen_address.h"
 #include "config/quantity.h"
 #include "config/settings_fields.h"
 
@@ -73,9 +72,8 @@ class ObjectWriter {
   void word(std::string_view key, E value, const std::array<NamedValue<E>, N>& words) {
     at(key) = name_of(value, words);
   }
-  void listen(std::string_view key, const std::vector<ListenAddress>& addresses) {
-    ordered_json& list = at(key) = ordered_json::array();
-    for (const ListenAddress& address : addresses) list.push_back(listen_address_text(address));
+  void listen(std::string_view key, const std::vector<std::string>& addresses) {
+    at(key) = addresses;
   }
   void rules(std::string_view key, const std::vector<TargetRule>& rules) {
     ordered_json& list = at(key) = ordered_json::array();

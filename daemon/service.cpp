@@ -15,7 +15,6 @@
 
 #include "cli/exit_code.h"
 #include "collect/live_kernel_view.h"
-#include "config/listen_address.h"
 #include "config/settings_parser.h"
 #include "daemon/group_of.h"
 #include "daemon/host_auditor.h"
@@ -159,11 +158,7 @@ class Service {
     if (options_.no_web || !settings_.web.enable) return Ok{};
     WebOptions web;
     web.listen_addresses = options_.listen;
-    if (web.listen_addresses.empty()) {
-      for (const ListenAddress& address : settings_.web.listen) {
-        web.listen_addresses.push_back(listen_address_text(address));
-      }
-    }
+    if (web.listen_addresses.empty()) web.listen_addresses = settings_.web.listen;
     web.systemd_sockets = options_.systemd_sockets || ::sd_listen_fds(0) > 0;
     if (web.systemd_sockets) web.listen_addresses.clear();
     web.web_config_file = options_.web_config.value_or(settings_.web.config_file.value_or(""));

@@ -10,25 +10,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/listen_address.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "daemon/web/http.h"
 
 namespace smaps_audit {
-
-/// Where to listen, as people write it.
-struct BindAddress {
-  std::string text;  ///< as given: what errors name
-  PeerKind kind = PeerKind::tcp;
-  std::string host;  ///< numeric; empty: all addresses of the machine
-  std::uint16_t port = 0;
-  std::string path;  ///< of a unix socket
-};
-
-/// "127.0.0.1:19755", "[::1]:19755", "[fe80::1%eth0]:19755", ":19755" (all addresses),
-/// "localhost:19755" (127.0.0.1), "unix:/run/smaps-auditd/http.sock". Port 0 lets the kernel
-/// choose. Host names are refused: what they stand for may change.
-Result<BindAddress> parse_bind_address(std::string_view text);
 
 /// A socket that listens. One made for a unix path removes its file at the end, if it is still its
 /// own.
@@ -43,7 +29,7 @@ class ListenSocket {
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] PeerKind kind() const { return kind_; }
-  /// As in parse_bind_address, with the real port.
+  /// As in parse_listen_address, with the real port.
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
@@ -58,7 +44,8 @@ class ListenSocket {
 /// Binds and listens. A unix socket gets mode 0660 and, unless `unix_group` is empty, that group,
 /// before anyone can connect; one left by a dead process is replaced, one that answers is not. The
 /// error names the address and what can be done.
-Result<ListenSocket> open_listen_socket(const BindAddress& address, const std::string& unix_group);
+Result<ListenSocket> open_listen_socket(const ListenAddress& address,
+                                        const std::string& unix_group);
 
 /// What systemd handed over (sd_listen_fds): stream sockets that listen, TCP or unix. An error if
 /// there is none or one is of another kind.

@@ -10,10 +10,9 @@
 #include <utility>
 #include <vector>
 
-namespace smaps_audit {
+#include "base/listen_address.h"
 
-/// How a client reaches us. A unix socket's file rights say who may connect.
-enum class PeerKind : std::uint8_t { tcp, unix_socket };
+namespace smaps_audit {
 
 /// A GET or HEAD that passed the limits and, where the web configuration names users,
 /// authentication.

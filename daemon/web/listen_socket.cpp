@@ -70,7 +70,7 @@ struct AddressInfoDeleter {
   void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
 };
 
-Result<ListenSocket> bind_tcp(const BindAddress& address, const std::string& host,
+Result<ListenSocket> bind_tcp(const ListenAddress& address, const std::string& host,
                               bool dual_stack) {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
@@ -97,7 +97,7 @@ Result<ListenSocket> bind_tcp(const BindAddress& address, const std::string& hos
   return ListenSocket(std::move(fd), PeerKind::tcp, std::move(text));
 }
 
-Result<ListenSocket> open_tcp(const BindAddress& address) {
+Result<ListenSocket> open_tcp(const ListenAddress& address) {
   if (!address.host.empty()) return bind_tcp(address, address.host, false);
   auto both = bind_tcp(address, "::", true);
   if (both ||
@@ -122,7 +122,7 @@ Result<gid_t> group_id(const std::string& name, const std::string& address) {
 }
 
 /// Removes what a dead process left at the path; an error where something else is there.
-std::optional<Error> clear_path(const BindAddress& address, const sockaddr_un& where) {
+std::optional<Error> clear_path(const ListenAddress& address, const sockaddr_un& where) {
   struct stat status {};
   if (::lstat(address.path.c_str(), &status) != 0) return std::nullopt;
   if (!S_ISSOCK(status.st_mode)) {
@@ -142,7 +142,7 @@ std::optional<Error> clear_path(const BindAddress& address, const sockaddr_un& w
   return std::nullopt;
 }
 
-Result<ListenSocket> open_unix(const BindAddress& address, const std::string& group_name) {
+Result<ListenSocket> open_unix(const ListenAddress& address, const std::string& group_name) {
   sockaddr_un where{};
   where.sun_family = AF_UNIX;
   if (address.path.size() >= sizeof where.sun_path) {
@@ -199,7 +199,8 @@ ListenSocket::~ListenSocket() {
   if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(owned_path_.c_str());
 }
 
-Result<ListenSocket> open_listen_socket(const BindAddress& address, const std::string& unix_group) {
+Result<ListenSocket> open_listen_socket(const ListenAddress& address,
+                                        const std::string& unix_group) {
   if (address.kind == PeerKind::unix_socket) return open_unix(address, unix_group);
   return open_tcp(address);
 }

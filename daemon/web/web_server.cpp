@@ -37,7 +37,7 @@ Result<std::vector<ListenSocket>> open_all(const WebOptions& options) {
     sockets = *std::move(handed_over);
   }
   for (const std::string& text : options.listen_addresses) {
-    const auto address = parse_bind_address(text);
+    const auto address = parse_listen_address(text);
     if (!address) return address.error();
     auto opened = open_listen_socket(*address, options.unix_group);
     if (!opened) return opened.error();

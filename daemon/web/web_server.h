@@ -14,7 +14,7 @@
 namespace smaps_audit {
 
 struct WebOptions {
-  std::vector<std::string> listen_addresses = {};  ///< parse_bind_address
+  std::vector<std::string> listen_addresses = {};  ///< parse_listen_address
   bool systemd_sockets = false;                    ///< also what socket activation hands over
   std::string unix_group = {};                     ///< of unix sockets; empty: the process's own
   std::string web_config_file = {};  ///< load_web_config; empty: neither TLS nor passwords

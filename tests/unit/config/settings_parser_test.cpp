@@ -124,7 +124,7 @@ TEST(SettingsParser, TakesEveryValueFromTheText) {
                              .cgroups = {"/a"}}},
                   .unmatched = TargetAction::exclude},
       .limits = {.exported_groups = 5},
-      .web = {.enable = false, .listen = {{.host = "::1", .port = 80}}, .config_file = "/w"},
+      .web = {.enable = false, .listen = {"[::1]:80"}, .config_file = "/w"},
       .store = {.path = "/s",
                 .findings = {.max_count = 1, .max_age = hours(1), .max_bytes = 1U << 20U},
                 .captures = {.max_count = 2, .max_age = hours(2), .max_bytes = 2U << 20U}},

@@ -15,8 +15,7 @@ TEST(Settings, DefaultsAreThoseOfTheDesign) {
   EXPECT_EQ(settings.audit.stall_allowance_per_day, 1U);
   EXPECT_EQ(settings.limits.exported_groups, 20U);
   ASSERT_EQ(settings.web.listen.size(), 2U);
-  EXPECT_EQ(settings.web.listen[0].host, "127.0.0.1");
-  EXPECT_EQ(settings.web.listen[0].port, 19755);
+  EXPECT_EQ(settings.web.listen[0], "127.0.0.1:19755");
 }
 
 TEST(Settings, DefaultsKeepTheirOwnRules) {

@@ -28,40 +28,6 @@ sockaddr_storage v6(const char* text) {
   return storage;
 }
 
-TEST(BindAddress, ReadsEveryForm) {
-  const auto plain = parse_bind_address("127.0.0.1:19755");
-  ASSERT_TRUE(plain);
-  EXPECT_EQ(plain->host, "127.0.0.1");
-  EXPECT_EQ(plain->port, 19755);
-  EXPECT_EQ(plain->kind, PeerKind::tcp);
-  const auto six = parse_bind_address("[fe80::1%eth0]:0");
-  ASSERT_TRUE(six);
-  EXPECT_EQ(six->host, "fe80::1%eth0");
-  EXPECT_EQ(six->port, 0);
-  const auto all = parse_bind_address(":80");
-  ASSERT_TRUE(all);
-  EXPECT_EQ(all->host, "");
-  const auto local = parse_bind_address("localhost:1");
-  ASSERT_TRUE(local);
-  EXPECT_EQ(local->host, "127.0.0.1");
-  const auto path = parse_bind_address("unix:/run/a:b.sock");
-  ASSERT_TRUE(path);
-  EXPECT_EQ(path->kind, PeerKind::unix_socket);
-  EXPECT_EQ(path->path, "/run/a:b.sock");
-}
-
-TEST(BindAddress, RefusesWhatIsNone) {
-  for (const char* const text :
-       {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:80",
-        "[127.0.0.1]:80", "unix:run/x", "unix:", "127.0.0.1:http"}) {
-    const auto address = parse_bind_address(text);
-    ASSERT_FALSE(address) << text;
-    EXPECT_EQ(address.error().code, ErrorCode::usage);
-    EXPECT_EQ(address.error().file, text);
-    EXPECT_NE(address.error().what.find("an address is"), std::string::npos) << text;
-  }
-}
-
 TEST(ClientAddress, TakesAllOfIpv4AndThePrefixOfIpv6) {
   EXPECT_EQ(client_address(v4("10.0.0.1")), client_address(v4("10.0.0.1")));
   EXPECT_NE(client_address(v4("10.0.0.1")), client_address(v4("10.0.0.2")));

@@ -36,8 +36,8 @@ UniqueFd connected(int family, const void* address, socklen_t size) {
 }  // namespace
 
 UniqueFd connect_to(const std::string& address) {
-  const auto parsed = parse_bind_address(address);
-  if (!parsed) give_up("parse_bind_address");
+  const auto parsed = parse_listen_address(address);
+  if (!parsed) give_up("parse_listen_address");
   if (parsed->kind == PeerKind::unix_socket) {
     sockaddr_un where{};
     where.sun_family = AF_UNIX;

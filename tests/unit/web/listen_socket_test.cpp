@@ -12,7 +12,7 @@ namespace smaps_audit {
 namespace {
 
 Result<ListenSocket> open(const std::string& text, const std::string& group = "") {
-  const auto address = parse_bind_address(text);
+  const auto address = parse_listen_address(text);
   if (!address) return address.error();
   return open_listen_socket(*address, group);
 }
