@@ -8,6 +8,8 @@
 namespace smaps_audit::service {
 namespace {
 
+constexpr std::size_t kMostListedFindings = 1000;
+
 bool is_conclusive(Verdict verdict) {
   return verdict == Verdict::consistent || verdict == Verdict::finding;
 }
@@ -200,6 +202,22 @@ void Ledger::describe_process(const Known& known, GroupSnapshot& group, Snapshot
   }
 }
 
+FindingSum Ledger::one_finding(const std::string& group, const ProcessListing& process,
+                               const OpenFinding& open) {
+  return {.group = group,
+          .check = open.finding.check,
+          .field = open.finding.field,
+          .interface = open.finding.interface,
+          .direction = open.finding.direction,
+          .defect = open.finding.defect.value_or(""),
+          .processes = 1,
+          .error_bytes = open.finding.error_bytes,
+          .first_seen = open.first_seen,
+          .last_seen = open.last_seen,
+          .pid = process.pid,
+          .comm = process.comm};
+}
+
 void Ledger::describe(Snapshot& snapshot) const {
   std::map<std::string, GroupSnapshot> groups;
   using Kind = std::tuple<std::string, std::string, std::string, Interface, Direction, std::string>;
@@ -217,6 +235,9 @@ void Ledger::describe(Snapshot& snapshot) const {
       sum.first_seen = std::min(sum.first_seen, open.first_seen);
       sum.last_seen = std::max(sum.last_seen, open.last_seen);
       sum.error_bytes += finding.error_bytes;
+      if (snapshot.open_findings.size() < kMostListedFindings) {
+        snapshot.open_findings.push_back(one_finding(known.group.name, known.listing, open));
+      }
     }
   }
   for (auto& [name, group] : groups) {

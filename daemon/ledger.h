@@ -69,6 +69,8 @@ class Ledger {
   static std::string key_of(const Finding& finding);
   static FindingChange change(FindingChange::Kind kind, const Identity& identity,
                               const Known& known, const Finding& finding, std::string why = {});
+  static FindingSum one_finding(const std::string& group, const ProcessListing& process,
+                                const OpenFinding& open);
   void describe_process(const Known& known, GroupSnapshot& group, Snapshot& snapshot) const;
 
   std::map<Identity, Known> known_;

@@ -245,7 +245,9 @@ const std::vector<MetricRow>& rows() {
       {"smaps_audit_last_sweep_timestamp_seconds", kGauge, "",
        "When the last sweep ended, which is what all of this page is of; absent before the first.",
        [](const Scrape& s, Samples& out) {
-         if (s.snapshot.schedule.last_sweep_end) out.add(seconds(s.snapshot.taken));
+         if (const auto age = s.snapshot.schedule.last_sweep_age) {
+           out.add(seconds(s.snapshot.taken - *age));
+         }
        }},
       {"smaps_audit_last_sweep_duration_seconds", kGauge, "", "How long it took.",
        [](const Scrape& s, Samples& out) {

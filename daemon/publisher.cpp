@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/publisher.h"
 
+#include "daemon/status_json.h"
+#include "daemon/web/status_page.h"
+
 namespace smaps_audit::service {
 namespace {
 
@@ -15,8 +18,13 @@ HttpResponse shared_response(std::string content_type, std::shared_ptr<const std
 
 void Publisher::publish(std::shared_ptr<const Snapshot> snapshot, const WebTotals& web) {
   auto pages = std::make_shared<Pages>();
-  pages->metrics =
-      std::make_shared<const std::string>(metrics_text(*snapshot, read_own_cost(), web));
+  const ProcessCost cost = read_own_cost();
+  const auto shared = [](std::string text) {
+    return std::make_shared<const std::string>(std::move(text));
+  };
+  pages->metrics = shared(metrics_text(*snapshot, cost, web));
+  pages->status = shared(status_json(*snapshot, cost, false));
+  pages->status_all = shared(status_json(*snapshot, cost, true));
   pages->snapshot = std::move(snapshot);
   const std::lock_guard lock{mutex_};
   pages_ = std::move(pages);
@@ -37,6 +45,10 @@ HttpResponse Publisher::handle(const HttpRequest& request) const {
   }
   if (!pages) return text_response(503, "nothing is known yet");
   if (request.path == "/metrics") return shared_response(kMetricsContentType, pages->metrics);
+  const auto& status = may_see_all(request) ? pages->status_all : pages->status;
+  if (request.path == "/api/v1/status") return shared_response("application/json", status);
+  if (request.path == "/") return status_page(*status);
+  if (auto file = status_page_file(request.path)) return *std::move(file);
   return text_response(404, "there is no such page");
 }
 

@@ -23,7 +23,8 @@ class Publisher {
   struct Pages {
     std::shared_ptr<const Snapshot> snapshot;
     std::shared_ptr<const std::string> metrics;
-    std::shared_ptr<const std::string> status;  ///< /api/v1/status
+    std::shared_ptr<const std::string> status;      ///< /api/v1/status, for anybody
+    std::shared_ptr<const std::string> status_all;  ///< for those who may see all
   };
   [[nodiscard]] std::shared_ptr<const Pages> pages() const;
 

@@ -258,6 +258,7 @@ void Scheduler::finish_sweep(Nanoseconds now) {
 ScheduleStatistics Scheduler::statistics(Nanoseconds now) const {
   ScheduleStatistics statistics = statistics_;
   statistics.targets = entries_.size();
+  if (statistics.last_sweep_end) statistics.last_sweep_age = now - *statistics.last_sweep_end;
   for (const auto& [identity, entry] : entries_) {
     if (entry.quarantined_until > now) ++statistics.quarantined;
     if (!entry.last_audit) ++statistics.never_audited;

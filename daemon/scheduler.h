@@ -53,7 +53,8 @@ struct ScheduleStatistics {
   std::uint64_t quarantined = 0;
   std::uint64_t beyond_stall_budget = 0;
   std::uint64_t never_audited = 0;
-  std::optional<Nanoseconds> last_sweep_end;
+  std::optional<Nanoseconds> last_sweep_end;  ///< monotonic
+  std::optional<Nanoseconds> last_sweep_age;
   std::optional<Nanoseconds> last_sweep_length;
   std::optional<Nanoseconds> last_rotation_length;
   Nanoseconds rotation_begun{};

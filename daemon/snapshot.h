@@ -62,6 +62,8 @@ struct FindingSum {
   std::uint64_t error_bytes = 0;
   Nanoseconds first_seen{};  ///< wall clock
   Nanoseconds last_seen{};
+  int pid = 0;       ///< of one finding of one process, else 0
+  std::string comm;  ///< likewise
 };
 
 struct WorkerStatistics {
@@ -78,10 +80,10 @@ struct WorkerStatistics {
 struct StoreStatistics {
   bool healthy = true;
   std::string problem;
-  std::uint64_t findings = 0;  ///< rows
+  std::optional<std::uint64_t> findings = {};  ///< rows
   std::uint64_t open_findings = 0;
-  std::uint64_t captures = 0;
-  std::uint64_t bytes = 0;    ///< database and captures
+  std::optional<std::uint64_t> captures = {};
+  std::optional<std::uint64_t> bytes = {};  ///< database and captures
   std::uint64_t waiting = 0;  ///< in memory, for want of room on the disk
   std::uint64_t failed_writes = 0;
   std::uint64_t lost = 0;           ///< findings that found room nowhere
@@ -102,7 +104,8 @@ struct Snapshot {
   std::string paused_by;              ///< "configuration" or the off file; empty while reading
   std::vector<GroupSnapshot> groups;  ///< all, by name
   std::vector<std::string> exported_groups;  ///< which of them the metrics name
-  std::vector<FindingSum> findings;
+  std::vector<FindingSum> findings;       ///< summed: fit for anybody
+  std::vector<FindingSum> open_findings;  ///< one each, with pid and comm; at most 1000
   VerdictCounts verdicts{};
   std::uint64_t processes = 0;
   std::uint64_t kernel_threads = 0;
