@@ -84,7 +84,7 @@ struct StoreStatistics {
   std::uint64_t open_findings = 0;
   std::optional<std::uint64_t> captures = {};
   std::optional<std::uint64_t> bytes = {};  ///< database and captures
-  std::uint64_t waiting = 0;  ///< in memory, for want of room on the disk
+  std::uint64_t waiting = 0;                ///< in memory, for want of room on the disk
   std::uint64_t failed_writes = 0;
   std::uint64_t lost = 0;           ///< findings that found room nowhere
   std::uint64_t captures_lost = 0;  ///< could not be made or kept
@@ -104,8 +104,8 @@ struct Snapshot {
   std::string paused_by;              ///< "configuration" or the off file; empty while reading
   std::vector<GroupSnapshot> groups;  ///< all, by name
   std::vector<std::string> exported_groups;  ///< which of them the metrics name
-  std::vector<FindingSum> findings;       ///< summed: fit for anybody
-  std::vector<FindingSum> open_findings;  ///< one each, with pid and comm; at most 1000
+  std::vector<FindingSum> findings;          ///< summed: fit for anybody
+  std::vector<FindingSum> open_findings;     ///< one each, with pid and comm; at most 1000
   VerdictCounts verdicts{};
   std::uint64_t processes = 0;
   std::uint64_t kernel_threads = 0;
