@@ -13,6 +13,7 @@ namespace {
 constexpr Nanoseconds kAuditGrace = std::chrono::seconds(5);
 constexpr Nanoseconds kPausePoll = std::chrono::seconds(1);
 constexpr Nanoseconds kTidyEvery = std::chrono::minutes(10);
+constexpr Nanoseconds kCardEvery = std::chrono::minutes(1);
 
 std::string bytes_text(std::uint64_t bytes) { return std::to_string(bytes); }
 
@@ -63,6 +64,7 @@ HostAuditor::HostAuditor(Parts parts, const Settings& settings, GroupOf group_of
   if (const auto open = parts_.store->open_findings(wall)) {
     for (const auto& finding : *open) carried_over_.push_back(finding.key.process);
   }
+  watch_store(now, wall);
 }
 
 std::string HostAuditor::why_paused() const {
@@ -96,7 +98,7 @@ Nanoseconds HostAuditor::step(Nanoseconds now, Nanoseconds wall) {
     return parts_.worker.deadline().value_or(now + kPausePoll);
   }
   if (!parts_.worker.is_idle()) return now + kPausePoll;
-  if (now - last_tidy_ > kTidyEvery) watch_store(now, wall);
+  if (now - last_card_ > kCardEvery) watch_store(now, wall);
   Nanoseconds wake = std::min(now + kPausePoll, last_order_ + ping_pause_);
   if (paused.empty()) {
     const Scheduler::Step step = scheduler_.next(now);
@@ -269,10 +271,19 @@ void HostAuditor::announce_resolved(const FindingChange& change) {
 
 void HostAuditor::watch_store(Nanoseconds now, Nanoseconds wall) {
   if (parts_.store == nullptr) return;
+  last_card_ = now;
   if (now - last_tidy_ > kTidyEvery) {
     last_tidy_ = now;
     [[maybe_unused]] const auto tidied = parts_.store->tidy(wall);
   }
+  const auto taken = parts_.store->take_up_card(settings_.probe.spool, wall);
+  if (taken && *taken) {
+    parts_.log.info("a probe run was taken up", {{"spool", settings_.probe.spool}});
+    news_ = true;
+  } else if (!taken && taken.error().code != ErrorCode::gone) {
+    parts_.log.state("probe spool", LogLevel::warning, Event::other, taken.error().message());
+  }
+  if (auto card = parts_.store->card(parts_.host.boot_id, wall); card) card_ = *std::move(card);
   const auto health = parts_.store->health();
   parts_.log.state("store", LogLevel::error, Event::store_degraded,
                    health.trouble ? health.trouble->message() : "");
@@ -341,6 +352,12 @@ Snapshot HostAuditor::snapshot(Nanoseconds now, Nanoseconds wall) {
   snapshot.stall_budget = settings_.audit.stall_budget;
   snapshot.worker = worker_statistics_;
   snapshot.worker.running = parts_.worker.is_running();
+  snapshot.card = card_;
+  if (card_) {
+    for (const probes::CardProbe& run : card_->probes) {
+      snapshot.probe_outcomes.push_back({run.probe, std::string{name_of(run.outcome)}});
+    }
+  }
   snapshot.config_ok = config_problem_.empty();
   snapshot.config_problem = config_problem_;
   snapshot.config_loaded = config_loaded_;
@@ -353,6 +370,11 @@ Snapshot HostAuditor::snapshot(Nanoseconds now, Nanoseconds wall) {
     snapshot.store.waiting = health.pending;
     snapshot.store.lost = health.lost;
     snapshot.store.failed_writes = health.failed_writes;
+    if (const auto size = parts_.store->size(wall)) {
+      snapshot.store.findings = size->findings;
+      snapshot.store.captures = size->captures;
+      snapshot.store.bytes = size->database_bytes + size->capture_bytes;
+    }
   }
   return snapshot;
 }

@@ -76,13 +76,14 @@ class HostAuditor {
   ScheduleStatistics statistics_;
   std::optional<std::vector<ProcessListing>> listing_;
   std::vector<store::ProcessKey> carried_over_;  ///< open in the store from before this start
-  std::map<std::string, Nanoseconds> exported_until_;
   WorkerStatistics worker_statistics_;
   std::uint64_t captures_lost_ = 0;
   std::uint64_t progress_ = 0;
   Nanoseconds ping_pause_ = std::chrono::seconds(30);
   Nanoseconds last_order_{};
   Nanoseconds last_tidy_{};
+  Nanoseconds last_card_{};
+  std::optional<probes::BehaviourCard> card_;
   Nanoseconds started_{};
   Nanoseconds config_loaded_{};
   std::string config_problem_;
