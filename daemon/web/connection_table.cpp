@@ -18,8 +18,9 @@ Admission ConnectionTable::admit(int fd, PeerKind kind, const ClientAddress& fro
     const auto same = std::count_if(entries_.begin(), entries_.end(), [&](const auto& entry) {
       return live(entry) && entry.second.kind == PeerKind::tcp && entry.second.from == from;
     });
-    if (static_cast<std::size_t>(same) >= limits_.connections_per_address)
+    if (static_cast<std::size_t>(same) >= limits_.connections_per_address) {
       return Admission::address_limit;
+    }
   }
   const auto all = static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), live));
   const bool full = all >= limits_.connections;

@@ -13,9 +13,11 @@ namespace smaps_audit {
 struct WebLimits {
   std::size_t connections = 320;  ///< in all
   std::size_t connections_per_address =
-      256;                            ///< an IPv4 address or an IPv6 /64; not for unix sockets
-  std::chrono::seconds request{10};   ///< from connecting, or its first line, to a whole request
-  std::chrono::seconds idle{30};      ///< between two requests, or without any progress
+      256;                           ///< an IPv4 address or an IPv6 /64; not for unix sockets
+  std::chrono::seconds request{10};  ///< from connecting, or its first line, to a whole request
+  /// Between two requests. Longer than the usual scrape intervals (15, 30, 60 s): else a connection
+  /// is closed at the very moment that the next scrape is sent.
+  std::chrono::seconds idle{75};
   std::chrono::seconds answer{60};    ///< until the client has read its answer
   std::size_t request_bytes = 16384;  ///< request line and headers
 };

@@ -216,8 +216,10 @@ Result<std::vector<ListenSocket>> sockets_from_systemd() {
         .file = name};
   }
   std::vector<UniqueFd> owned;
+  owned.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) owned.emplace_back(SD_LISTEN_FDS_START + i);
   std::vector<ListenSocket> sockets;
+  sockets.reserve(owned.size());
   for (UniqueFd& fd : owned) {
     const bool unix_socket = ::sd_is_socket(fd.get(), AF_UNIX, SOCK_STREAM, 1) > 0;
     const bool tcp = ::sd_is_socket(fd.get(), AF_INET, SOCK_STREAM, 1) > 0 ||

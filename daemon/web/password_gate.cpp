@@ -66,19 +66,14 @@ void PasswordGate::submit(const Users& users, const Credentials& credentials,
   PasswordAnswer answer = PasswordAnswer::unknown;
   {
     const std::lock_guard lock(mutex_);
-    const auto same = [&](const std::shared_ptr<Job>& job) { return job && job->digest == digest; };
-    const auto queued = std::find_if(queue_.begin(), queue_.end(), same);
     const auto of_address = std::count_if(queue_.begin(), queue_.end(),
                                           [&](const auto& job) { return job->from == from; });
     if (closing_) {
       answer = PasswordAnswer::overloaded;
     } else if (right_.contains(digest)) {
       answer = PasswordAnswer::right;
-    } else if (same(running_)) {
-      running_->waiting.push_back(std::move(done));
-      return;
-    } else if (queued != queue_.end()) {
-      (*queued)->waiting.push_back(std::move(done));
+    } else if (Job* const same = unanswered(digest)) {
+      same->waiting.push_back(std::move(done));
       return;
     } else if (static_cast<std::size_t>(of_address) >= limits_.queued_per_address) {
       answer = PasswordAnswer::too_many;
@@ -104,6 +99,13 @@ void PasswordGate::submit(const Users& users, const Credentials& credentials,
     }
   }
   done(answer);
+}
+
+PasswordGate::Job* PasswordGate::unanswered(const SecretDigest::Value& digest) const {
+  if (running_ && running_->digest == digest) return running_.get();
+  const auto found = std::find_if(queue_.begin(), queue_.end(),
+                                  [&](const auto& job) { return job->digest == digest; });
+  return found == queue_.end() ? nullptr : found->get();
 }
 
 void PasswordGate::run() {

@@ -79,6 +79,7 @@ class PasswordGate {
 
   PasswordGate(const PasswordLimits& limits, SecretDigest digest);
   void run();
+  [[nodiscard]] Job* unanswered(const SecretDigest::Value& digest) const;
   void finish(Job& job, bool right);
   double failures_of(const ClientAddress& from, double now) const;
   void add_failure(const ClientAddress& from);

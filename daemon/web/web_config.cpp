@@ -31,12 +31,15 @@ class Reader {
     if (root.IsNull()) return config;
     map_of(root, "", {"tls_server_config", "basic_auth_users", "http_server_config"},
            {{"rate_limit", "the server has limits of its own"}});
-    if (const YAML::Node tls = root["tls_server_config"]; tls && !tls.IsNull())
+    if (const YAML::Node tls = root["tls_server_config"]; tls && !tls.IsNull()) {
       config.tls = read_tls(tls);
-    if (const YAML::Node users = root["basic_auth_users"]; users && !users.IsNull())
+    }
+    if (const YAML::Node users = root["basic_auth_users"]; users && !users.IsNull()) {
       read_users(users, config);
-    if (const YAML::Node http = root["http_server_config"]; http && !http.IsNull())
+    }
+    if (const YAML::Node http = root["http_server_config"]; http && !http.IsNull()) {
       read_http(http, config);
+    }
     return config;
   }
 
@@ -51,6 +54,13 @@ class Reader {
                                          static_cast<std::uint64_t>(node.Mark().line) + 1)}};
   }
 
+  static std::string below(const std::string& path, const std::string& key) {
+    std::string full = path;
+    if (!full.empty()) full += '.';
+    full += key;
+    return full;
+  }
+
   static std::string joined(const Words& words) {
     std::string text;
     for (const std::string_view word : words)
@@ -62,13 +72,14 @@ class Reader {
   /// don't.
   void map_of(const YAML::Node& node, const std::string& path, const Words& known,
               const std::vector<std::pair<std::string_view, std::string_view>>& refused) const {
-    if (!node.IsMap())
+    if (!node.IsMap()) {
       fail(node, (path.empty() ? "the file" : path) + " must be a map of keys to values");
+    }
     std::set<std::string> seen;
     for (const auto& entry : node) {
       if (!entry.first.IsScalar()) fail(entry.first, "a key must be a word");
       const std::string key = entry.first.Scalar();
-      const std::string full = path.empty() ? key : path + "." + key;
+      const std::string full = below(path, key);
       if (!seen.insert(key).second) fail(entry.first, full + " stands twice");
       for (const auto& [name, why] : refused) {
         if (key == name) fail(entry.first, full + " is not supported: " + std::string(why));
@@ -176,7 +187,7 @@ class Reader {
       const std::string value = text_at(headers, path, name.c_str());
       if (value.empty() || !std::all_of(value.begin(), value.end(),
                                         [](char byte) { return byte >= ' ' && byte <= '~'; })) {
-        fail(entry.second, path + "." + name + " must be printable and not empty");
+        fail(entry.second, below(path, name) + " must be printable and not empty");
       }
       config.headers.emplace_back(name, value);
     }

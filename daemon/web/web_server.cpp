@@ -142,6 +142,10 @@ WebServer::Impl::~Impl() {
                      [&](const Retired& retired) { return at_rest(retired.daemon); })) {
     std::this_thread::sleep_for(kWaitForGate);
   }
+  // While all members are still there: a handler may be at work.
+  tcp_.reset();
+  unix_.reset();
+  retired_.clear();
 }
 
 Result<Ok> WebServer::Impl::replace_tcp(const std::optional<TlsIdentity>& identity) {
@@ -174,6 +178,7 @@ Result<Ok> WebServer::Impl::reconfigure() {
 
 std::vector<std::string> WebServer::Impl::addresses() const {
   std::vector<std::string> texts;
+  texts.reserve(sockets_.size());
   for (const ListenSocket& socket : sockets_) texts.push_back(socket.text());
   return texts;
 }
@@ -187,6 +192,7 @@ WebCounts WebServer::Impl::counts() const {
 
 void WebServer::Impl::run() {
   std::vector<pollfd> watched;
+  watched.reserve(sockets_.size() + 1);
   for (const ListenSocket& socket : sockets_) watched.push_back({socket.fd(), POLLIN, 0});
   watched.push_back({wake_.get(), POLLIN, 0});
   while (!stopping_) {

@@ -28,6 +28,8 @@ struct WebOptions {
 class WebServer {
  public:
   /// Listens on everything named, or on nothing: the error names the address and what can be done.
+  /// The handler may be called before this returns, and until the destructor has: where it asks for
+  /// counts(), the server reaches it through something atomic.
   static Result<std::unique_ptr<WebServer>> start(const WebOptions& options, HttpHandler handler);
 
   WebServer(const WebServer&) = delete;

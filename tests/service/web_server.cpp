@@ -8,7 +8,7 @@
 // Prints {"addresses":[…]}, then "reloaded" or "kept: REASON" for each SIGHUP; ends at SIGTERM.
 #include "daemon/web/web_server.h"
 
-#include <charconv>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -85,7 +85,7 @@ class Contents {
       : metrics_(std::make_shared<const std::string>(std::string(settings.metrics_bytes, '#'))),
         status_file_(settings.status_file) {}
 
-  void observe(const WebServer* server) { server_ = server; }
+  void observe(const WebServer* server) { server_.store(server); }
 
   HttpResponse operator()(const HttpRequest& request) const {
     if (request.path == "/metrics") {
@@ -94,8 +94,9 @@ class Contents {
     if (request.path == "/-/healthy") return text_response(200, "healthy");
     if (request.path == "/-/ready") return text_response(503, "not yet");
     if (request.path == "/who") return text_response(200, may_see_all(request) ? "all" : "sums");
-    if (request.path == "/counts" && server_ != nullptr) {
-      return http_response(200, "application/json", json_of(server_->counts()).dump());
+    if (const WebServer* const server = server_.load();
+        request.path == "/counts" && server != nullptr) {
+      return http_response(200, "application/json", json_of(server->counts()).dump());
     }
     if (request.path == "/") return status_page(status());
     if (request.path == "/api/v1/status") return http_response(200, "application/json", status());
@@ -113,7 +114,7 @@ class Contents {
 
   std::shared_ptr<const std::string> metrics_;
   std::string status_file_;
-  const WebServer* server_ = nullptr;
+  std::atomic<const WebServer*> server_ = nullptr;
 };
 
 int serve(const Settings& settings) {

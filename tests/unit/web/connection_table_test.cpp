@@ -48,6 +48,7 @@ class ConnectionTableTest : public testing::Test {
                                   .answer = seconds(60)}};
   std::vector<Pair> pairs = [] {
     std::vector<Pair> made;
+    made.reserve(5);
     for (int i = 0; i < 5; ++i) made.push_back(make_pair_of_sockets());
     return made;
   }();
