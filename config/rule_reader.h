@@ -9,7 +9,4 @@ namespace smaps_audit {
 /// One rule of targets.rules; what can never match is a problem, too.
 TargetRule read_rule(ObjectReader& object);
 
-/// Of a group's name, in bytes.
-inline constexpr std::size_t kLongestGroupName = 64;
-
 }  // namespace smaps_audit
