@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "daemon/exported_groups.h"
 #include "daemon/ledger.h"
 #include "daemon/snapshot.h"
 
@@ -18,6 +19,9 @@ GroupOf group_of(const TargetSettings& targets);
 class ExportChoice {
  public:
   std::vector<std::string> choose(const Snapshot& snapshot, std::uint32_t most);
+
+ private:
+  ExportedGroups groups_;
 };
 
 }  // namespace smaps_audit::service

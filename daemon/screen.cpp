@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/parse_int.h"
-#include "collect/comm.h"
+#include "collect/process_facts.h"
 #include "collect/target.h"
 #include "parsers/proc_stat.h"
 #include "parsers/proc_status.h"
@@ -85,7 +85,9 @@ Result<std::vector<int>> list_pids(KernelView& view) {
 }
 
 std::optional<ProcessListing> list_process(KernelView& view, int pid) {
-  const auto stat_text = read_file(view, KernelRoot::proc, path_of(pid, "stat"));
+  const auto directory = view.open_directory(KernelRoot::proc, std::to_string(pid));
+  if (!directory) return std::nullopt;
+  const auto stat_text = read_file(view, *directory, "stat");
   if (!stat_text) return std::nullopt;
   const auto stat = parse_proc_stat(*stat_text);
   if (!stat || stat->has_exited()) return std::nullopt;
@@ -94,7 +96,11 @@ std::optional<ProcessListing> list_process(KernelView& view, int pid) {
                          .comm = std::string{stat->comm},
                          .kernel_thread = stat->is_kernel_thread()};
   if (process.kernel_thread) return process;
-  const auto status_text = read_file(view, KernelRoot::proc, path_of(pid, "status"));
+  CgroupFacts cgroup = read_cgroup(view, *directory);
+  process.executable = read_executable(view, *directory).text;
+  process.unit = std::move(cgroup.unit.text);
+  process.cgroup = std::move(cgroup.path.text);
+  const auto status_text = read_file(view, *directory, "status");
   if (!status_text) return process;
   const auto status = parse_proc_status(*status_text);
   if (!status) return process;
