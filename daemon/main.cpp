@@ -54,7 +54,7 @@ int run(int argc, char** argv) {
                  "JSON with comments; without it the defaults")
       ->type_name("FILE");
   app.add_option("--web.listen-address", options.listen,
-                 "host:port, [v6]:port, :port or unix:/path, in place of the configuration's; "
+                 "127.0.0.1:port, [v6]:port, :port or unix:/path, in place of the configuration's; "
                  "again for more")
       ->type_name("ADDRESS");
   app.add_option("--web.config.file", options.web_config,
