@@ -68,6 +68,7 @@ class TotalsWatch {
   [[nodiscard]] Interval rollup_expected() const;
   [[nodiscard]] Interval status_expected() const;
   [[nodiscard]] Contradiction rollup_walk() const;
+  [[nodiscard]] Contradiction status_walk(bool asleep, std::uint64_t counter_slack) const;
   [[nodiscard]] bool rss_contradicted() const;
   [[nodiscard]] std::vector<Relation> broken_fields(bool asleep, std::uint64_t counter_slack) const;
   [[nodiscard]] std::uint64_t short_rollups() const;

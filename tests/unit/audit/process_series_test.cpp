@@ -125,6 +125,17 @@ TEST(ProcessSeries, KnowsNothingOfThePagesOfAVmaThatWasGoneAndIsBack) {
   EXPECT_EQ(process.series_steps, std::vector<unsigned>{2});
 }
 
+/// A thread that was preempted inside munmap: the VMA is gone, its pages are counted still.
+TEST(ProcessSeries, ConfirmsMoreVmRssThanTheWalkOnlyOfASleeper) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, kHuge)};
+  process.vm_rss = 3 * kHuge;
+  EXPECT_TRUE(process.audit().findings.empty());
+  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kFirstSleepStep});
+  process.asleep = true;
+  EXPECT_EQ(only_finding(process.audit()).check, "I4");
+}
+
 TEST(ProcessSeries, WalksOnlyTheSuspects) {
   KernelCapabilities capabilities;
   ProcessAudit audit{capabilities, kPages, {}};
