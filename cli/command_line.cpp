@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "cli/exit_code.h"
 #include "collect/live_kernel_view.h"
+#include "config/settings.h"
 #include "config/user_lookup.h"
 
 namespace smaps_audit {
@@ -32,6 +33,7 @@ constexpr const char* kMainFooter = R"(Examples:
   smaps-audit probe                  does this kernel count memory rightly?
   smaps-audit doctor                 what can be seen here, and what cannot
   smaps-audit explain K01            a known defect of the kernel, in words
+  smaps-audit findings list          what the service has found on this machine
   smaps-audit config check FILE      is this a configuration of smaps-auditd?
 )";
 
@@ -65,6 +67,22 @@ constexpr const char* kProbeExitCodes = R"(Exit codes:
     0  all that ran pass           1  a defect (--gate: of class finding)
     2  a probe was inconclusive   77  nothing could run)";
 
+constexpr const char* kFindingsFooter =
+    R"(The service (smaps-auditd) stores what it finds, and when it was resolved: the
+process ended, a later audit did not show it, or the machine was booted anew.
+Reading it needs no service, and does not disturb one that runs.
+
+Examples:
+  smaps-audit findings list                  what is wrong now
+  smaps-audit findings list --all --format jsonl
+  smaps-audit findings show 12               all of one, its capture, what to do
+  smaps-audit findings export -o findings.jsonl
+  smaps-audit findings list --store ./copied/findings.db
+
+Exit codes:
+    0  read                          64  no such finding, or no such command
+   65  the store is broken           77  there is none, or it cannot be read)";
+
 // The raw words of the command line; turned into options once CLI11 is done with them.
 struct Words {
   std::vector<std::string> probes;
@@ -74,6 +92,8 @@ struct Words {
   bool allow_sysctl = false;
   bool gate = false;
   bool kernel = false;
+  std::string id;
+  std::string store = StoreSettings{}.path + "/findings.db";
   CommonOptions common;
   std::string format = "text";
   std::string output;
@@ -191,6 +211,33 @@ void add_config(CLI::App& app, Words& words) {
   for (CLI::App* const part : {&check, &dump}) {
     add_output(*part, words);
     part->footer(kConfigFooter);
+  }
+}
+
+void add_findings(CLI::App& app, Words& words) {
+  CLI::App& verb = *app.add_subcommand("findings", "What the service has stored");
+  verb.require_subcommand(1)->footer(kFindingsFooter);
+  CLI::App& list = *verb.add_subcommand("list", "A line each, open ones first");
+  list.add_flag("-a,--all", words.selection.all, "Those that are resolved, too");
+  CLI::App& show = *verb.add_subcommand("show", "Everything about one, with what to do");
+  show.add_option("ID", words.id, "Its number, as list gives it")->type_name("")->required();
+  CLI::App& everything =
+      *verb.add_subcommand("export", "All of them with their reports, as JSON lines");
+  const auto add_format = [&](CLI::App& part, const std::vector<std::string>& formats,
+                              const char* words_of_help) {
+    part.add_option("--format", words.format, "How to print it (text)")
+        ->check(CLI::IsMember(formats))
+        ->option_text(words_of_help);
+    part.add_flag("--no-color", words.common.no_colour, "No colour (also NO_COLOR, TERM=dumb)");
+  };
+  add_format(list, {"text", "json", "jsonl"}, "text|json|jsonl");
+  add_format(show, {"text", "json"}, "text|json");
+  for (CLI::App* const part : {&list, &show, &everything}) {
+    part->add_option("--store", words.store, "The store's database")
+        ->type_name("FILE")
+        ->capture_default_str();
+    add_output(*part, words);
+    part->footer(kFindingsFooter);
   }
 }
 
@@ -366,6 +413,20 @@ Result<Command> read_capture(const Words& words, CommonOptions common) {
   return Command{std::move(options)};
 }
 
+Result<Command> read_findings(const std::string& verb, const Words& words, CommonOptions common) {
+  FindingsOptions options{
+      .common = std::move(common), .store = words.store, .all = words.selection.all};
+  if (verb == "findings export") options.action = FindingsOptions::Action::export_all;
+  if (verb != "findings show") return Command{std::move(options)};
+  options.action = FindingsOptions::Action::show;
+  const std::optional<std::uint64_t> id = parse_unsigned(words.id);
+  if (!id || *id == 0 || *id > std::numeric_limits<std::int64_t>::max()) {
+    return usage("\"" + words.id + "\" is no finding's number");
+  }
+  options.id = static_cast<std::int64_t>(*id);
+  return Command{std::move(options)};
+}
+
 Result<Command> read_command(const std::string& verb, const Words& words) {
   Result<CommonOptions> common = read_common(words);
   if (!common) return common.error();
@@ -375,6 +436,7 @@ Result<Command> read_command(const std::string& verb, const Words& words) {
                                                                  : ConfigOptions::Action::check,
                                  .file = if_given(words.file)}};
   }
+  if (verb.starts_with("findings")) return read_findings(verb, words, *std::move(common));
   if (verb == "check") return read_check(words, *std::move(common));
   if (verb == "capture") return read_capture(words, *std::move(common));
   if (verb == "probe") return read_probe(words, *std::move(common));
@@ -429,6 +491,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   add_output(explain, words);
   add_common(explain, words, {"text", "json"});
   add_config(app, words);
+  add_findings(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -440,7 +503,8 @@ Command parse_command_line(int argc, const char* const* argv) {
   }
   const std::string verb = verb_of(app);
   if (verb.empty())
-    return usage_exit("", "no verb: check, probe, doctor, capture, replay, explain or config");
+    return usage_exit(
+        "", "no verb: check, probe, doctor, capture, replay, explain, config or findings");
   Result<Command> command = read_command(verb, words);
   if (!command) return usage_exit(verb, command.error().what);
   return *std::move(command);

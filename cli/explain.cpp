@@ -43,6 +43,7 @@ std::string heading(const std::string& kind) {
   if (kind == "error") return "Errors";
   if (kind == "kernel field") return "Fields of the kernel's files";
   if (kind == "report field") return "Fields of the JSON report";
+  if (kind == "resolution") return "Why a stored finding is open no more";
   return "Words of the JSON report";
 }
 

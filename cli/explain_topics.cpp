@@ -7,6 +7,7 @@
 #include "base/edit_distance.h"
 #include "base/error_codes.h"
 #include "config/known_defects.h"
+#include "daemon/store/stored_finding.h"
 #include "report/kernel_fields.h"
 #include "report/reasons.h"
 #include "report/report_schema.h"
@@ -147,6 +148,16 @@ Topic topic_of(const ReportField& field) {
           .sections = {{"Means", field.meaning}, {"Type", field.type + "."}}};
 }
 
+Topic topic_of(store::Resolution why) {
+  return {.kind = "resolution",
+          .id = std::string{name_of(why)},
+          .title = "why a finding that the service stored is open no more",
+          .sections = {{"Means", std::string{describe(why)} + "."},
+                       {"Then",
+                        "smaps-audit findings list --all still shows it, until it is the "
+                        "oldest beyond what the configuration lets the store keep."}}};
+}
+
 // One topic for a word that several fields use ("deficit").
 void add_words(std::vector<Topic>& topics) {
   const std::size_t first = topics.size();
@@ -177,6 +188,7 @@ std::vector<Topic> make_topics() {
   for (const KernelField& field : kernel_fields()) topics.push_back(topic_of(field));
   for (const ReportField& field : report_fields()) topics.push_back(topic_of(field));
   add_words(topics);
+  for (const store::Resolution why : store::kResolutions) topics.push_back(topic_of(why));
   return topics;
 }
 

@@ -96,6 +96,15 @@ struct ConfigOptions {
   std::optional<std::string> file = {};  ///< always there for `check`; dump: nullopt, the defaults
 };
 
+struct FindingsOptions {
+  enum class Action : std::uint8_t { list, show, export_all };
+  CommonOptions common;
+  Action action = Action::list;
+  std::string store;  ///< the database
+  bool all = false;   ///< list: resolved ones too
+  std::int64_t id = 0;
+};
+
 /// Words to print, and how to exit: --help, --version, or a command line that makes no sense.
 struct EarlyExit {
   std::string text;
@@ -103,6 +112,6 @@ struct EarlyExit {
 };
 
 using Command = std::variant<EarlyExit, CheckOptions, ProbeOptions, DoctorOptions, CaptureOptions,
-                             ReplayOptions, ExplainOptions, ConfigOptions>;
+                             ReplayOptions, ExplainOptions, ConfigOptions, FindingsOptions>;
 
 }  // namespace smaps_audit

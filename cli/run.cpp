@@ -10,6 +10,7 @@
 #include "cli/doctor.h"
 #include "cli/exit_code.h"
 #include "cli/explain.h"
+#include "cli/findings.h"
 #include "cli/probe.h"
 #include "cli/render.h"
 #include "report/printable.h"
@@ -35,6 +36,9 @@ struct Runner {
   int operator()(const CaptureOptions& options) const { return run_capture(options, environment); }
   int operator()(const ReplayOptions& options) const { return run_replay(options, environment); }
   int operator()(const ExplainOptions& options) const { return run_explain(options, environment); }
+  int operator()(const FindingsOptions& options) const {
+    return run_findings(options, environment);
+  }
   int operator()(const ConfigOptions& options) const { return run_config(options, environment); }
 };
 

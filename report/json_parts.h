@@ -8,7 +8,7 @@
 
 #include "report/report.h"
 
-/// Private to report/: what its JSON writers share.
+/// Private to report/ and the store: what their JSON writers share.
 namespace smaps_audit {
 
 /// The whole of schema smaps-audit.report/1, "probes" empty.

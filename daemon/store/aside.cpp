@@ -2,13 +2,13 @@
 #include "daemon/store/aside.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
-#include <ctime>
 #include <filesystem>
 #include <system_error>
 #include <vector>
+
+#include "daemon/store/wall_time.h"
 
 namespace smaps_audit::store {
 namespace {
@@ -50,17 +50,6 @@ std::string free_name(const std::string& stem) {
 }
 
 }  // namespace
-
-std::string compact_time(WallTime when) {
-  const std::time_t seconds = std::chrono::floor<std::chrono::seconds>(when).count();
-  std::tm parts{};
-  std::array<char, 32> text{};
-  if (gmtime_r(&seconds, &parts) == nullptr ||
-      std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &parts) == 0) {
-    return "unknown-time";
-  }
-  return text.data();
-}
 
 Result<std::string> move_aside(const std::string& directory, WallTime now) {
   const std::string database = directory + "/" + kDatabaseFile;

@@ -14,9 +14,6 @@ inline constexpr const char* kCapturesFolder = "captures";
 /// Damaged databases that are kept for somebody to look at; older ones are removed.
 inline constexpr std::size_t kKeptAside = 2;
 
-/// "20261123T060408Z"
-std::string compact_time(WallTime when);
-
 /// Renames a damaged database with its journal, and its captures, to "….corrupt-<time>". Returns
 /// the database's new path.
 Result<std::string> move_aside(const std::string& directory, WallTime now);

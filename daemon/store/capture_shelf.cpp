@@ -12,7 +12,7 @@
 #include <memory>
 #include <set>
 
-#include "daemon/store/aside.h"
+#include "daemon/store/wall_time.h"
 
 namespace smaps_audit::store {
 namespace {

@@ -16,7 +16,6 @@ Result<std::optional<StoredFinding>> select_finding(const Database& database,
                                                     const FindingKey& key);
 Result<std::optional<StoredFinding>> select_finding(const Database& database, std::int64_t id);
 
-enum class Which : std::uint8_t { open, all };
 /// Open ones first, then by last sighting, the newest first.
 Result<std::vector<StoredFinding>> select_findings(const Database& database, Which which);
 Result<std::vector<StoredFinding>> select_open_of(const Database& database,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -11,12 +10,10 @@
 
 #include "audit/verdict.h"
 #include "base/interval.h"
+#include "daemon/store/wall_time.h"
 
 /// What smaps-auditd keeps on disk (docs/design.md, "The service").
 namespace smaps_audit::store {
-
-/// Time on the wall clock, since 1970-01-01 UTC.
-using WallTime = std::chrono::nanoseconds;
 
 /// A process of one boot of this machine.
 struct ProcessKey {
@@ -94,6 +91,8 @@ struct StoredFinding {
 
   [[nodiscard]] bool open() const { return !resolved.has_value(); }
 };
+
+enum class Which : std::uint8_t { open, all };
 
 /// Adds the next sighting (or several, already merged) of the same finding to what is kept: times
 /// and extremes are those of both, everything else is of the newer one. `into` keeps its id, and

@@ -122,7 +122,11 @@ TEST(CommandLine, KeepsItsHelpWithin80Columns) {
                                                 {"doctor", "--help"},
                                                 {"capture", "--help"},
                                                 {"replay", "--help"},
-                                                {"explain", "--help"}}) {
+                                                {"explain", "--help"},
+                                                {"findings", "--help"},
+                                                {"findings", "list", "--help"},
+                                                {"findings", "show", "--help"},
+                                                {"findings", "export", "--help"}}) {
     std::istringstream text{early(words).text};
     for (std::string line; std::getline(text, line);) EXPECT_LE(display_columns(line), 80U) << line;
   }

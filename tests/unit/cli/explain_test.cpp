@@ -9,6 +9,7 @@
 #include "cli/explain_topics.h"
 #include "cli_fixture.h"
 #include "config/known_defects.h"
+#include "daemon/store/stored_finding.h"
 #include "report/kernel_fields.h"
 #include "report/reasons.h"
 #include "report/report_schema.h"
@@ -24,6 +25,7 @@ std::vector<std::string> ids_of_all_tables() {
   for (const ErrorCode code : kErrorCodes) ids.emplace_back(name_of(code));
   for (const ReportField& field : report_fields()) ids.push_back(field.path);
   for (const ReportWord& word : report_words()) ids.push_back(word.word);
+  for (const store::Resolution why : store::kResolutions) ids.emplace_back(name_of(why));
   for (const KernelField& field : kernel_fields()) {
     ids.push_back(std::string{field.file} + "." + std::string{field.name});
   }
