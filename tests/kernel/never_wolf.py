@@ -69,10 +69,11 @@ be false. The rules that keep it so: [method.md](method.md) §6.
 - **false suspects unconfirmed**: the negative control. What the screen alone (`--no-confirm`) would have said, and
   in how many checks. Without it a silent auditor would prove nothing.
 
-`make test` runs both parts here, 3 s an adversary, the first in a guest of 6.12 and the `guests-share` of the second in
-guests of 6.12 and 6.1, 2 s each: what this machine has no second node, no swap or no room for. `make nightly` runs all
-of it, with stress-ng, 120 s here and 60 s in both guests; here four loops of checks share four copies of each
-adversary, and all of them start again until 100 000 of their processes were audited. scripts/nightly fails with fewer.
+`make test` runs both parts here, 3 s an adversary, the first in a guest of 6.12, and of the second the `guests-share`
+(what wants a second node, swap, or settings that other processes would feel) in guests of 6.12 and 6.1, 2 s each.
+`make nightly` runs all of it, with stress-ng, 120 s here and 60 s in both guests; here four loops of checks share four
+copies of each adversary, and all of them start again until 100 000 of their processes were audited: 90 minutes at 20 a
+second, 5 hours at the 5 a second of a machine with a load of 12. scripts/nightly fails with fewer.
 """
 
 
