@@ -97,8 +97,12 @@ Json card_json(const BehaviourCard& card) {
   json["gup_era_reason"] = text_or_null(card.gup_era_reason);
   Json& rows = json["defects"] = Json::array();
   for (const CardRow& row : card.defects) {
-    rows.push_back(
-        Json{{"id", row.id}, {"state", name_of(row.state)}, {"reason", text_or_null(row.reason)}});
+    const bool finding = probes::class_of(row.id) == DefectClass::finding;
+    rows.push_back(Json{{"id", row.id},
+                        {"title", text_or_null(probes::title_of(row.id))},
+                        {"class", finding ? "finding" : "note"},
+                        {"state", name_of(row.state)},
+                        {"reason", text_or_null(row.reason)}});
   }
   Json& outcomes = json["probes"] = Json::array();
   for (const probes::CardProbe& row : card.probes) {

@@ -193,18 +193,23 @@ def fetch(series: str) -> Kernel:
         return _fetch_locked(series, root)
 
 
+def available() -> dict[str, tuple[str, str]]:
+    """By X.Y, in order: (package, version) of what fetch() would bring; raises FetchError."""
+    apt = private_apt.PrivateApt(cache_root())
+    apt.update()
+    own = {series: _of_meta_package(series) for series in META_PACKAGES}
+    kernels = archive_kernels(apt) | {series: named for series, named in own.items() if named}
+    return dict(sorted(kernels.items(), key=lambda kernel: _in_order(kernel[0])))
+
+
 def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 64
     try:
         if arguments == ["--list"]:
-            apt = private_apt.PrivateApt(cache_root())
-            apt.update()
-            own = {series: _of_meta_package(series) for series in META_PACKAGES}
-            kernels = archive_kernels(apt) | {series: named for series, named in own.items() if named}
-            for series in sorted(kernels, key=_in_order):
-                print(f"{series:5} {' '.join(kernels[series])}")
+            for series, named in available().items():
+                print(f"{series:5} {' '.join(named)}")
             return 0
         for series in arguments:
             print(fetch(series).vmlinuz)
