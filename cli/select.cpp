@@ -6,6 +6,7 @@
 
 #include "base/parse_int.h"
 #include "collect/target.h"
+#include "parsers/proc_cgroup.h"
 #include "parsers/proc_status.h"
 
 namespace smaps_audit {
@@ -91,18 +92,10 @@ bool in_cgroup(std::string_view cgroup_text, std::string_view path, std::string_
   const std::string rooted =
       path.empty() || path.starts_with('/') ? std::string{path} : "/" + std::string{path};
   const std::string mount = std::string{without_trailing_slashes(sys_root)} + "/fs/cgroup";
-  while (!cgroup_text.empty()) {
-    const std::size_t end = cgroup_text.find('\n');
-    const std::string_view line = cgroup_text.substr(0, end);
-    cgroup_text.remove_prefix(end == std::string_view::npos ? cgroup_text.size() : end + 1);
-    const std::size_t first = line.find(':');
-    const std::size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
-    if (second == std::string_view::npos) continue;
-    const std::string_view controllers = line.substr(first + 1, second - first - 1);
-    const std::string_view cgroup = without_trailing_slashes(line.substr(second + 1));
-    if (line_is_in(controllers, cgroup, rooted, mount)) return true;
-  }
-  return false;
+  const auto lines = parse_proc_cgroup(cgroup_text);
+  return lines && std::any_of(lines->begin(), lines->end(), [&](const CgroupLine& line) {
+           return line_is_in(line.controllers, without_trailing_slashes(line.path), rooted, mount);
+         });
 }
 
 Result<std::vector<int>> select_processes(KernelView& view, const Selection& selection,
