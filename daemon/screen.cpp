@@ -90,7 +90,8 @@ std::optional<ProcessListing> list_process(KernelView& view, int pid) {
   const auto stat_text = read_file(view, *directory, "stat");
   if (!stat_text) return std::nullopt;
   const auto stat = parse_proc_stat(*stat_text);
-  if (!stat || stat->has_exited()) return std::nullopt;
+  // A leader that has exited while other threads live on still has an mm.
+  if (!stat || (stat->has_exited() && stat->num_threads <= 1)) return std::nullopt;
   ProcessListing process{.pid = pid,
                          .start_time_ticks = stat->start_time_ticks,
                          .comm = std::string{stat->comm},

@@ -12,6 +12,7 @@
 #include "cli/audit_target.h"
 #include "cli/exit_code.h"
 #include "collect/capture_file.h"
+#include "collect/comm.h"
 #include "collect/host.h"
 #include "collect/live_kernel_view.h"
 #include "collect/recording_kernel_view.h"
@@ -155,9 +156,14 @@ class Worker {
     if (!writer) return writer.error();
     ProcessReport report;
     {
+      // The calls of audit_for_capture() and audit_bounded(), which are those of a replay.
       RecordingKernelView recording{view_, *writer};
+      recording.wall_now();
+      recording.monotonic_now();
+      read_comm(recording, order.pid);
       report = audit_target(recording, capabilities_, host_.pages, order.pid,
                             {.deadline = order.deadline});
+      recording.monotonic_now();
     }
     if (const auto finished = writer->finish(); !finished) return finished.error();
     return report;

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""smaps-auditd as a context, on real processes, and a proc mount of which chosen files lie. Python 3.11, standard library."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from web_harness import UnixConnection  # noqa: E402
+
+PATIENCE_SECONDS = 60
+
+
+def wait_for(what: str, holds: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> object:
+    """Until `holds()` is true; a test that waits in vain says for what."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := holds():
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"waited {seconds:.0f} s in vain for: {what}")
+
+
+class Sleeper:
+    """A process that sleeps, with 32 MiB of base pages and as much of huge ones, and few mappings: its smaps has to fit into
+    one read, for a file of ours does not end a read where a record ends, as the kernel's does."""
+
+    workload = pathlib.Path("workload")  # set by who runs the tests
+
+    def __enter__(self) -> Sleeper:
+        self.process = subprocess.Popen([self.workload, "plain"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process.stdout.readline()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+
+class ProcMount:
+    """A directory that shows the given processes and what the host says, each by a link into /proc."""
+
+    SHARED = ("sys", "self", "thread-self", "stat", "version", "meminfo", "vmstat", "cpuinfo", "filesystems", "kpageflags",
+              "kpagecount", "uptime", "mounts", "cmdline")
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
+        root.mkdir()
+        for name in self.SHARED:
+            if os.path.lexists(f"/proc/{name}"):
+                (root / name).symlink_to(f"/proc/{name}")
+
+    def show(self, pid: int) -> None:
+        (self.root / str(pid)).symlink_to(f"/proc/{pid}")
+
+    def forge(self, pid: int, name: str, text: str | None) -> None:
+        """Shows the process with one file of our own: a text, or (None) a FIFO that nobody ever writes to."""
+        folder = self.root / str(pid)
+        if folder.is_symlink():
+            folder.unlink()
+        if not folder.exists():
+            folder.mkdir()
+            for entry in os.listdir(f"/proc/{pid}"):
+                (folder / entry).symlink_to(f"/proc/{pid}/{entry}")
+        (folder / name).unlink(missing_ok=True)
+        if text is None:
+            os.mkfifo(folder / name)
+        else:
+            (folder / name).write_text(text)
+
+    def lie_about(self, pid: int, missing_kb: int = 8192) -> None:
+        """smaps leaves `missing_kb` out of the largest mapping, in every field that counts its pages."""
+        records = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", pathlib.Path(f"/proc/{pid}/smaps").read_text())
+        largest = max(range(len(records)), key=lambda i: _field(records[i], "Private_Dirty"))
+        for field in ("Rss", "Pss", "Pss_Dirty", "Private_Dirty", "Referenced", "Anonymous"):
+            records[largest] = re.sub(rf"(?m)^{field}: +(\d+) kB$",
+                                      lambda m, f=field: f"{f}: {max(0, int(m[1]) - missing_kb):>20} kB", records[largest])
+        self.forge(pid, "smaps", "".join(records))
+
+    def hide(self, pid: int) -> None:
+        folder = self.root / str(pid)
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _field(record: str, name: str) -> int:
+    found = re.search(rf"(?m)^{name}: +(\d+) kB$", record)
+    return int(found[1]) if found else -1
+
+
+class Auditd:
+    """The service in a directory of its own, on a unix socket and a TCP port of 127.0.0.1."""
+
+    def __init__(self, binary: pathlib.Path, directory: pathlib.Path, *options: str, **settings: object) -> None:
+        self.binary, self.directory, self.options = binary, directory, options
+        directory.mkdir(exist_ok=True)
+        self.config = directory / "smaps-auditd.json"
+        self.log_path = directory / "log"
+        self.store = directory / "store"
+        self.socket = directory / "web.sock"
+        self.off_file = directory / "off"
+        self.settings: dict = {
+            "audit": {"interval": "1s", "cpu_budget_percent": 50},
+            "store": {"path": str(self.store)},
+            "web": {"listen": ["127.0.0.1:0", f"unix:{self.socket}"]},
+            "paths": {"off_file": str(self.off_file)},
+            "log": {"format": "json"},
+        }
+        for key, value in settings.items():
+            self.settings.setdefault(key, {}).update(value)
+        self.write_config()
+        self.process: subprocess.Popen | None = None
+
+    def write_config(self, text: str | None = None) -> None:
+        self.config.write_text(json.dumps(self.settings) if text is None else text)
+
+    def start(self, ready: bool = True) -> Auditd:
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen([self.binary, "--config.file", self.config, *self.options],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        if ready:
+            wait_for("the first sweep", lambda: self.get("/-/ready")[0] == 200)
+        return self
+
+    def __enter__(self) -> Auditd:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+        if code != 0:
+            raise AssertionError(f"smaps-auditd ended with {code}: {self.log()[-2000:]}")
+
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def events(self, word: str) -> list[dict]:
+        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{") and word in line]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Over the unix socket; status 0 while nothing listens."""
+        client = UnixConnection(str(self.socket))
+        try:
+            client.request("GET", path)
+            answer = client.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return 0, ""
+        finally:
+            client.close()
+
+    @property
+    def port(self) -> int:
+        return int(self.events("127.0.0.1:")[-1]["address"].rsplit(":", 1)[1])
+
+    def get_by_tcp(self, path: str) -> tuple[int, str]:
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        client.request("GET", path)
+        answer = client.getresponse()
+        body = answer.read().decode()
+        client.close()
+        return answer.status, body
+
+    def metric(self, series: str) -> float | None:
+        for line in self.get("/metrics")[1].splitlines():
+            name, _, value = line.rpartition(" ")
+            if name == series:
+                return float(value)
+        return None
+
+    def status(self) -> dict:
+        return json.loads(self.get("/api/v1/status")[1])
+
+    def children(self, pid: int | None = None) -> list[int]:
+        pid = self.process.pid if pid is None else pid
+        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(word) for word in text.split()]
+
+    @property
+    def spawner(self) -> int:
+        return self.children()[0]
+
+    def worker(self) -> int:
+        return wait_for("a worker", lambda: self.children(self.spawner))[0]
+
+    def rows(self) -> list[dict]:
+        with sqlite3.connect(f"file:{self.store / 'findings.db'}?mode=ro", uri=True) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute("SELECT * FROM finding")]
+
+    def integrity(self) -> str:
+        with sqlite3.connect(self.store / "findings.db") as database:
+            return database.execute("PRAGMA integrity_check").fetchone()[0]
+
+
+def scratch() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="smaps-auditd-test-")
