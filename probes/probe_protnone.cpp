@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "probes/all_probes.h"
 #include "probes/child.h"
@@ -43,6 +44,18 @@ void run_base(ProbeChild& child) {
                       ProbeChild::base_memory(kControlBytes), Pages::base);
 }
 
+/// Collapsing may be refused for a moment only, with EAGAIN or EBUSY: pages on a CPU's list.
+bool collapse(Memory memory) {
+  constexpr int kAttempts = 20;
+  constexpr useconds_t kPauseMicroseconds = 50000;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (::madvise(memory.data(), memory.size(), kMadvCollapse) == 0) return true;
+    if (errno != EAGAIN && errno != EBUSY) return false;
+    ::usleep(kPauseMicroseconds);
+  }
+  return false;
+}
+
 /// A shared mapping of huge pages of shmem, or ends the child as skipped.
 Memory huge_shmem(ProbeChild& child, std::size_t bytes) {
   const Memory memory = map_guarded(bytes, Pages::huge);
@@ -55,9 +68,10 @@ Memory huge_shmem(ProbeChild& child, std::size_t bytes) {
   ::close(file);
   advise(memory, MADV_HUGEPAGE);
   touch_write(memory);
-  if (::madvise(memory.data(), bytes, kMadvCollapse) != 0) {
+  if (!collapse(memory)) {
     child.skip(errno == EINVAL ? "shmem of huge pages needs MADV_COLLAPSE (Linux 6.1)"
-                               : "the kernel did not make huge pages of shmem");
+                               : std::string{"the kernel made no huge pages of shmem: "} +
+                                     std::strerror(errno));
   }
   // Collapsing leaves the page tables empty: whoever is mapped huge comes by one fault.
   if (!fill_with_huge_pages(memory) && faults_of_touching(memory, kPageBytes) != 0) {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Behaviour cards of Debian's stock kernels, and the page that shows them side by side (`make kernels`).
 
-    kernel_cards.py --smaps-audit PROGRAM [--page docs/kernels.md] [--cards DIR] [X.Y ...]
+    kernel_cards.py --smaps-audit PROGRAM [--page docs/kernels.md] [--cards DIR] [--boot-none] [X.Y ...]
 
 Boots each kernel (without names: every one from 6.1 on that fetch_kernel.py knows) with two nodes, runs every
 probe in it, keeps the report as DIR/X.Y.json (the cache, unless told otherwise) and writes the page from all
@@ -35,8 +35,9 @@ CELLS = {"present": "**present**", "absent": "absent", "unknown": "?",
 HEAD = """# Kernels: what each was seen to do
 
 Written by `make kernels`, not by hand: {count} stock Debian kernels, each booted in QEMU (TCG, two NUMA nodes, no KVM)
-and asked by `{commands}`. A kernel that Debian
-patches differently tomorrow, or yours, may say something else: ask it (docs/probes.md).
+and asked by
+{commands}.
+A kernel that Debian patches differently tomorrow, or yours, may say something else: ask it (docs/probes.md).
 """
 
 
@@ -129,9 +130,9 @@ def nameless_rows(kernels: dict[str, dict]) -> str:
 
 def page(kernels: dict[str, dict]) -> str:
     return "\n".join([
-        HEAD.format(count=len(kernels), commands="` and `".join(COMMANDS)),
+        HEAD.format(count=len(kernels), commands=" and ".join(f"`{command}`" for command in COMMANDS)),
         kernel_rows(kernels),
-        "## Known defects\n\nWith `*`: a number that users read is wrong (class finding). `?`: unknown, reason below.\n",
+        "## Known defects\n\nWith `*`: a number that users read is wrong (class finding). `?`: unknown, see below.\n",
         defect_rows(kernels),
         "### Why unknown\n",
         reason_rows(kernels),
@@ -148,9 +149,12 @@ def main() -> int:
     parser.add_argument("--smaps-audit", type=pathlib.Path, required=True)
     parser.add_argument("--page", type=pathlib.Path)
     parser.add_argument("--cards", type=pathlib.Path, default=fetch_kernel.cache_root() / "cards")
+    parser.add_argument("--boot-none", action="store_true", help="only write the page anew")
     parser.add_argument("kernels", nargs="*", metavar="X.Y")
     options = parser.parse_args()
     names = options.kernels or [name for name in fetch_kernel.available() if series_of(name) >= OLDEST]
+    if options.boot_none:
+        names = []
     options.cards.mkdir(parents=True, exist_ok=True)
     failed = 0
     for name in names:
