@@ -39,13 +39,9 @@ std::optional<std::string> capture_path(const FindingReader& reader, const Store
 
 class FindingsRun {
  public:
-  FindingsRun(const FindingsOptions& options, CliEnvironment& environment, FindingReader reader,
-              Output& output)
-      : options_(options),
-        environment_(environment),
-        reader_(std::move(reader)),
-        output_(output),
-        style_(style_for(environment, options.common, output)) {}
+  FindingsRun(const FindingsOptions& options, FindingReader reader, Output& output,
+              const TextStyle& style)
+      : options_(options), reader_(std::move(reader)), output_(output), style_(style) {}
 
   Result<Ok> list() {
     const auto all = reader_.list(store::Which::all);
@@ -110,7 +106,6 @@ class FindingsRun {
   }
 
   const FindingsOptions& options_;
-  CliEnvironment& environment_;
   FindingReader reader_;
   Output& output_;
   TextStyle style_;
@@ -132,7 +127,8 @@ int run_findings(const FindingsOptions& options, CliEnvironment& environment) {
   }
   Result<Output> output = Output::open(options.common.output, environment.out);
   if (!output) return complain(environment, output.error(), kExitCannotRun);
-  FindingsRun run{options, environment, *std::move(reader), *output};
+  FindingsRun run{options, *std::move(reader), *output,
+                  style_for(environment, options.common, *output)};
   const Result<Ok> done = options.action == FindingsOptions::Action::list   ? run.list()
                           : options.action == FindingsOptions::Action::show ? run.show()
                                                                             : run.export_all();
