@@ -46,7 +46,8 @@ constexpr std::array kChecks{
               .without = "Without pagemap nothing is said.",
               .exceptions = "The counters may be off by a bound (docs/kernel.md §2) unless a child "
                             "of our own shows them to be exact; private copies in device mappings "
-                            "(K07); hugetlb is in neither.",
+                            "(K07); hugetlb is in neither. An execve charges the arguments of the "
+                            "program to come: too much is said of sleepers outside of one only.",
               .confirmed =
                   "Every read of a series lies outside the walk's interval widened by that "
                   "bound."},

@@ -54,6 +54,14 @@ std::uint64_t least_reads(std::initializer_list<const Extremes*> extremes) {
   return least;
 }
 
+std::uint64_t less_by(std::uint64_t from, std::uint64_t amount) {
+  return from > amount ? from - amount : 0;
+}
+
+std::uint64_t saturating_sum(std::uint64_t a, std::uint64_t b) {
+  return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 /// What may be more and less on one side than on the other.
 struct Tolerance {
   std::uint64_t less = 0;
@@ -76,6 +84,10 @@ void add_if(Extremes& extremes, const std::optional<std::uint64_t>& value) {
 
 }  // namespace
 
+Interval counted_rss(Interval pages, const CounterSlack& slack) {
+  return {less_by(pages.low, slack.bytes), saturating_sum(pages.high, slack.anon_excess)};
+}
+
 void FieldWatch::on_smaps(const SmapsSums& sums) {
   for (std::size_t i = 0; i < kSmapsFieldCount; ++i) {
     const auto field = static_cast<Field>(i);
@@ -84,7 +96,8 @@ void FieldWatch::on_smaps(const SmapsSums& sums) {
   }
   size_.add(sums.size_bytes);
   uncompared_rss_.add(sums.uncompared_rss);
-  pfnmap_size_.add(sums.pfnmap_size);
+  device_copy_size_.add(sums.device_copy_size);
+  device_copy_rss_.add(sums.device_copy_rss);
   numa_unseen_rss_.add(sums.numa_unseen_rss);
   file_swap_.add(sums.file_swap);
   locked_by_flags_.add(sums.locked_by_flags);
@@ -127,6 +140,27 @@ void FieldWatch::on_status(const StatusNumbers& status, const ProcStatm& statm) 
     if (!last_status_[i].holds()) ++status_breaks_[i];
   }
   ++status_reads_;
+}
+
+/// A kernel that counts any of them in smaps counts all of them.
+std::uint64_t FieldWatch::room_for_copies() const {
+  return device_copy_rss_.largest == 0 ? device_copy_size_.largest : 0;
+}
+
+std::optional<Interval> FieldWatch::unseen_copies(const Extremes& anonymous,
+                                                  const FieldLimits& limits) const {
+  const Extremes& rss = smaps_[at(Field::rss)];
+  if (!limits.asleep || !all_seen({&rss_anon_, &anonymous, &rss})) return std::nullopt;
+  // Pages of which the walk can't tell, and smaps doesn't: they may be the ones that are missing.
+  const std::uint64_t shown = less_by(rss.largest, uncompared_rss_.smallest);
+  const std::uint64_t elsewhere = less_by(limits.walk.high, shown);
+  const std::uint64_t least = less_by(less_by(rss_anon_.smallest, anonymous.largest),
+                                      saturating_sum(limits.slack.anon_excess, elsewhere));
+  const std::uint64_t room = std::min(room_for_copies(), device_copy_size_.smallest);
+  if (least == 0 || least > room) return std::nullopt;
+  const std::uint64_t most =
+      less_by(saturating_sum(rss_anon_.largest, limits.slack.bytes), anonymous.smallest);
+  return Interval{least, std::min(room, most)};
 }
 
 std::vector<Relation> FieldWatch::relations(const FieldLimits& limits) const {
@@ -214,9 +248,9 @@ void FieldWatch::add_walk(std::vector<Relation>& relations, const FieldLimits& l
   if (smaps.seen()) vouch(of_smaps(Field::rss, smaps), shown);
   if (rollup.seen()) vouch(of_rollup(Field::rss, rollup), shown);
   if (vm_rss_.seen()) {
-    vouch(term(Interface::status, "VmRSS", vm_rss_),
-          Interval{limits.walk.low, limits.walk.high + pfnmap_size_.largest}.widened(
-              limits.counter_slack, UINT64_MAX));
+    vouch(
+        term(Interface::status, "VmRSS", vm_rss_),
+        counted_rss({limits.walk.low, limits.walk.high + device_copy_size_.largest}, limits.slack));
   }
 }
 
@@ -249,8 +283,10 @@ void FieldWatch::add_numa(std::vector<Relation>& relations, const FieldLimits& l
 /// private copies in device mappings up to 6.1.
 void FieldWatch::add_counters(std::vector<Relation>& relations, const FieldLimits& limits) const {
   if (!all_seen({&rss_anon_, &rss_file_, &rss_shmem_})) return;
-  const Tolerance tolerance{.less = limits.counter_slack + limits.walk.width(),
-                            .more = limits.counter_slack + pfnmap_size_.largest};
+  const std::uint64_t less = limits.slack.bytes + limits.walk.width();
+  const Tolerance of_anon{.less = less,
+                          .more = saturating_sum(limits.slack.anon_excess, room_for_copies())};
+  const Tolerance of_file{.less = less, .more = limits.slack.bytes};
   const auto compare_with = [&](const auto& fields, auto of) {
     const Extremes& rss = fields[at(Field::rss)];
     const Extremes& anonymous = fields[at(Field::anonymous)];
@@ -259,12 +295,12 @@ void FieldWatch::add_counters(std::vector<Relation>& relations, const FieldLimit
     relations.push_back(relation(
         "I4.anon", "RssAnon is Anonymous",
         {term(Interface::status, "RssAnon", rss_anon_), of(Field::anonymous, anonymous, -1)},
-        tolerance, reads));
+        of_anon, reads));
     relations.push_back(relation("I4.file", "RssFile + RssShmem is Rss - Anonymous",
                                  {term(Interface::status, "RssFile", rss_file_),
                                   term(Interface::status, "RssShmem", rss_shmem_),
                                   of(Field::rss, rss, -1), of(Field::anonymous, anonymous, 1)},
-                                 tolerance, reads));
+                                 of_file, reads));
   };
   compare_with(smaps_, of_smaps);
   compare_with(rollup_, of_rollup);
@@ -274,8 +310,8 @@ void FieldWatch::add_counters(std::vector<Relation>& relations, const FieldLimit
 /// does not tell.
 void FieldWatch::add_swap(std::vector<Relation>& relations, const FieldLimits& limits) const {
   if (!vm_swap_.seen()) return;
-  const Tolerance tolerance{.less = limits.counter_slack + file_swap_.largest,
-                            .more = limits.counter_slack + pfnmap_size_.largest};
+  const Tolerance tolerance{.less = limits.slack.bytes + file_swap_.largest,
+                            .more = limits.slack.bytes + room_for_copies()};
   const auto compare_with = [&](const Extremes& swap, const Term& of) {
     if (!swap.seen()) return;
     relations.push_back(relation("I5.swap", "VmSwap is Swap without shmem",
@@ -291,7 +327,7 @@ void FieldWatch::add_swap(std::vector<Relation>& relations, const FieldLimits& l
   Relation shared = relation(
       "I5.swap_pss", "SwapPss <= VmSwap",
       {of_rollup(Field::swap_pss, swap_pss), term(Interface::status, "VmSwap", vm_swap_, -1)},
-      {.less = 0, .more = limits.counter_slack}, least_reads({&vm_swap_, &swap_pss}));
+      {.less = 0, .more = limits.slack.bytes}, least_reads({&vm_swap_, &swap_pss}));
   shared.low = kNoLowerBound;
   relations.push_back(std::move(shared));
 }

@@ -24,13 +24,22 @@ struct NumaSums {
   }
 };
 
+/// How far the counters of status and statm may be from the pages, in bytes.
+struct CounterSlack {
+  std::uint64_t bytes = 0;        ///< of each of them, both ways
+  std::uint64_t anon_excess = 0;  ///< instead: by how much RssAnon, and so VmRSS, may be too much
+};
+
+/// Where VmRSS may be of a process that has so many pages. Bytes.
+Interval counted_rss(Interval pages, const CounterSlack& slack);
+
 /// What limits the relations between witnesses at this point of a series.
 struct FieldLimits {
   /// Asks what a running target makes meaningless: the witnesses are read one after the other, and
   /// status always last.
   bool asleep = false;
-  std::uint64_t counter_slack = 0;  ///< of status and statm, bytes, both ways
-  Interval walk;                    ///< [ΣL*, ΣU*]
+  CounterSlack slack;
+  Interval walk;  ///< [ΣL*, ΣU*]
 };
 
 /// Every field of smaps, its rollup, numa_maps, status and statm under a running series, as totals
@@ -55,11 +64,20 @@ class FieldWatch {
   }
   [[nodiscard]] const Extremes& vm_rss() const { return vm_rss_; }
   [[nodiscard]] const Extremes& uncompared_rss() const { return uncompared_rss_; }
-  [[nodiscard]] const Extremes& pfnmap_size() const { return pfnmap_size_; }
+  [[nodiscard]] const Extremes& numa_anon() const { return numa_anon_; }
+  [[nodiscard]] const Extremes& device_copy_size() const { return device_copy_size_; }
+  [[nodiscard]] const Extremes& device_copy_rss() const { return device_copy_rss_; }
+
+  /// Anonymous memory of a sleeping process that RssAnon has and a witness with this Anonymous
+  /// leaves out, where mappings of devices can hold it that this witness owns to nothing in (K07):
+  /// [the least, the most]. nullopt: none, or more than they can hold.
+  [[nodiscard]] std::optional<Interval> unseen_copies(const Extremes& anonymous,
+                                                      const FieldLimits& limits) const;
 
  private:
   static std::size_t at(SmapsField field) { return static_cast<std::size_t>(field); }
 
+  [[nodiscard]] std::uint64_t room_for_copies() const;
   void add_rollup(std::vector<Relation>& relations) const;
   void add_flags(std::vector<Relation>& relations) const;
   void add_walk(std::vector<Relation>& relations, const FieldLimits& limits) const;
@@ -75,7 +93,8 @@ class FieldWatch {
   std::array<std::uint64_t, kSmapsFieldCount> rounding_{};  ///< the most that was seen
   Extremes size_;
   Extremes uncompared_rss_;
-  Extremes pfnmap_size_;
+  Extremes device_copy_size_;
+  Extremes device_copy_rss_;
   Extremes numa_unseen_rss_;
   Extremes file_swap_;
   Extremes locked_by_flags_;

@@ -66,6 +66,7 @@ VmaTraits traits_of(const SmapsRecord& record) {
   return VmaTraits{
       .compared = !(hugetlb || pfnmap || vsyscall) && header.start < kKernelHalf,
       .pfnmap = pfnmap,
+      .device_copies = pfnmap && !header.shared && record.flags.has(VmFlag::may_write),
       .has_file = header.has_file(),
       .mixedmap = record.flags.has(VmFlag::mixedmap),
       .special = special,

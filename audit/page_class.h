@@ -17,6 +17,7 @@ namespace smaps_audit {
 struct VmaTraits {
   bool compared = true;  ///< false: hugetlb, pfnmap, [vsyscall] say nothing comparable
   bool pfnmap = false;
+  bool device_copies = false;  ///< pfnmap, private, may be written: can hold private copies (K07)
   bool has_file = false;
   bool mixedmap = false;
   bool special = false;    ///< [vdso] and its like: numa_maps leaves reserved pages out

@@ -174,6 +174,12 @@ void ProcessAudit::conclude_totals() {
     findings_.push_back(std::move(finding));
   }
   repeat_missing_fields();
+  std::vector<Finding> copies = totals_.device_copies(asleep_, counter_slack(), device_mappings_);
+  for (Finding& finding : copies) {
+    finding.basis = series_basis();
+    unseen_copies_ = finding.expected.minus(finding.reported_bytes);
+    findings_.push_back(std::move(finding));
+  }
 }
 
 /// A rollup that lacks the Rss that smaps lacks, lacks the other fields' share of it too.
@@ -254,8 +260,10 @@ void ProcessAudit::conclude(ProcessReport& report) {
     keep_largest_vmas(finding);
     (is_note(finding) ? report.notes : report.findings).push_back(std::move(finding));
   }
-  const Interval rss = true_rss();
+  Interval rss = true_rss();
   note_cached_counter(rss);
+  const Interval copies = unseen_copies_.value_or(Interval{0, sums_.device_copy_size});
+  rss += copies;
   for (Finding& note : notes_) {
     keep_largest_vmas(note);
     report.notes.push_back(std::move(note));
@@ -271,8 +279,8 @@ void ProcessAudit::conclude(ProcessReport& report) {
     report.reported.rollup_rss_bytes = rollup_record_->values.bytes(SmapsField::rss);
   }
   if (numa_read_) report.reported.numa_maps_bytes = numa_bytes_;
-  report.truth =
-      TrueMemory{.rss = rss, .pss = true_pss(rss), .by_scan = capabilities_.pagemap_scan};
+  report.truth = TrueMemory{
+      .rss = rss, .pss = true_pss(rss, copies.high), .by_scan = capabilities_.pagemap_scan};
   report.audited_bytes = audited_bytes_;
   report.vmas = sums_.vmas;
   report.brackets = chunk_sums_.size();

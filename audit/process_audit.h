@@ -93,6 +93,7 @@ class ProcessAudit final : public SampleSink {
   Interval pss_between(const SmapsRecord& record, const Chunk& chunk, const PageSets& sets,
                        Interval resident);
   void note_cached_counter(Interval true_rss);
+  void add_device_mapping(const SmapsRecord& record);
   void add_watch(Range range, const VmaTraits& traits, bool uncovered);
   void add_suspect(const SmapsRecord& record, const VmaTraits& traits, bool uncovered,
                    Interval expected);
@@ -102,13 +103,13 @@ class ProcessAudit final : public SampleSink {
   [[nodiscard]] bool numa_agrees() const;
   [[nodiscard]] bool is_vouched_for(std::string_view reason) const;
   [[nodiscard]] Interval true_rss() const;
-  [[nodiscard]] Interval true_pss(Interval true_rss) const;
+  [[nodiscard]] Interval true_pss(Interval true_rss, std::uint64_t unseen) const;
   [[nodiscard]] Interval widened_sum(Interval ChunkSum::*part, Interval resolved) const;
   [[nodiscard]] bool is_beyond_plain_reads(Range range) const;
   [[nodiscard]] VmaWatch* find_watch(std::uint64_t start);
   [[nodiscard]] Interval walk_sum() const;
   bool watches_alive();
-  [[nodiscard]] std::uint64_t counter_slack() const;
+  [[nodiscard]] CounterSlack counter_slack() const;
   [[nodiscard]] bool deserves_another_look(const VmaWatch& watch) const;
   void end_series();
   void settle_geometry();
@@ -154,6 +155,7 @@ class ProcessAudit final : public SampleSink {
   std::vector<Range> counted_ranges_;
   std::map<std::uint64_t, Moved> moved_;  ///< start of a watch → what was there instead
   SmapsSums step_sums_;
+  std::vector<FindingVma> device_mappings_;  ///< that private copies may be in (K07)
   std::optional<NumaSums> step_numa_;
   std::uint64_t unknown_vma_bytes_ = 0;  ///< of VMAs that no watch covers, in this read
   std::uint64_t largest_unknown_vma_bytes_ = 0;
@@ -162,16 +164,18 @@ class ProcessAudit final : public SampleSink {
   unsigned steps_ = 0;
   bool asleep_ = false;
   bool sleep_asked_ = false;
+  bool in_execve_ = false;  ///< a sleeping thread may be
   bool numa_contested_ = false;
   unsigned series_done_ = 0;
   bool totals_done_ = false;
 
   // The outcome.
   std::map<std::string_view, std::uint64_t>
-      open_bytes_;                       ///< reason → bytes that could hide an error
-  std::optional<Interval> series_walk_;  ///< [ΣL*, ΣU*] of a series over the whole mm
-  std::uint64_t series_low_ = 0;         ///< Σ L* of any series of three steps or more
-  Interval resolved_;                    ///< [L*, U*] of VMAs that only the series covered
+      open_bytes_;                         ///< reason → bytes that could hide an error
+  std::optional<Interval> unseen_copies_;  ///< that no walk shows (K07), in bytes
+  std::optional<Interval> series_walk_;    ///< [ΣL*, ΣU*] of a series over the whole mm
+  std::uint64_t series_low_ = 0;           ///< Σ L* of any series of three steps or more
+  Interval resolved_;                      ///< [L*, U*] of VMAs that only the series covered
   Interval resolved_pss_;
   std::vector<Finding> findings_;
   std::vector<Finding> notes_;

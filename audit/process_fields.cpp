@@ -53,8 +53,9 @@ bool ProcessAudit::fields_suspect() const {
         before && after && before->vm_size == after->vm_size && before->vm_rss == after->vm_rss;
     if (still && end_.statm) fields.on_status(*after, *end_.statm);
   }
-  const std::vector<Relation> relations = fields.relations(
-      {.asleep = end_.asleep, .counter_slack = counter_slack(), .walk = resident_});
+  const FieldLimits limits{.asleep = end_.asleep, .slack = counter_slack(), .walk = resident_};
+  if (fields.unseen_copies(fields.smaps(SmapsField::anonymous), limits)) return true;
+  const std::vector<Relation> relations = fields.relations(limits);
   return std::any_of(relations.begin(), relations.end(), [this](const Relation& relation) {
     return worth_a_series(relation, sums_.vmas);
   });

@@ -107,10 +107,23 @@ void ProcessAudit::on_rollup(const SmapsRecord& rollup) {
 
 void ProcessAudit::on_sweep_end(const SweepEnd& end) { end_ = end; }
 
-std::uint64_t ProcessAudit::counter_slack() const {
+/// Up to 6.1 threads keep pages to themselves, which RssAnon then lacks; it never has too much of
+/// them. But who is in an execve has RssAnon include the arguments of the program to come, up to
+/// 6 MiB a thread: more than any process has by right that is not known to be elsewhere.
+CounterSlack ProcessAudit::counter_slack() const {
+  constexpr std::uint64_t kMostArgumentBytes = (6u << 20) + (64u << 10);
   std::uint64_t threads = 1;
   if (end_.status_before) threads = std::max(threads, end_.status_before->threads.value_or(1));
-  return rss_counter_slack(capabilities_, threads, pages_);
+  CounterSlack slack{.bytes = rss_counter_slack(capabilities_, threads, pages_)};
+  const bool only_lacks = capabilities_.rss_counters == RssCounterError::per_thread;
+  slack.anon_excess = only_lacks ? 0 : slack.bytes;
+  const bool asleep = plan_.wanted ? !sleep_asked_ || asleep_ : end_.asleep;
+  if (!asleep) {
+    slack.anon_excess = UINT64_MAX;
+  } else if (in_execve_) {
+    slack.anon_excess += threads * kMostArgumentBytes;
+  }
+  return slack;
 }
 
 /// Do the totals of the screen fit its sums? A miss means nothing yet: the series decides.
@@ -126,9 +139,9 @@ bool ProcessAudit::totals_suspect() const {
                                    expected.high + sums_.uncompared_rss};
     if (!fits(*rollup_record_->values.bytes(SmapsField::rss), with_uncompared)) return true;
   }
-  const Interval counted =
-      Interval{expected.low, expected.high + std::max(sums_.uncompared_rss, sums_.pfnmap_size)}
-          .widened(counter_slack(), UINT64_MAX);
+  const Interval counted = counted_rss(
+      {expected.low, expected.high + std::max(sums_.uncompared_rss, sums_.device_copy_size)},
+      counter_slack());
   for (const auto& status : {end_.status_before, end_.status_after}) {
     if (status && status->vm_rss && !fits(*status->vm_rss, counted)) return true;
     if (status && breaks_identity(*status)) return true;
@@ -199,15 +212,15 @@ Interval ProcessAudit::true_rss() const {
 void ProcessAudit::note_cached_counter(Interval true_rss) {
   const auto& status = end_.status_after;
   if (!end_.asleep || end_.faults != 0 || !status || !status->vm_rss) return;
-  auto note = cached_counter_note(*status->vm_rss, true_rss, capabilities_, counter_slack());
+  auto note = cached_counter_note(*status->vm_rss, true_rss, capabilities_, counter_slack().bytes);
   if (note) notes_.push_back(*std::move(note));
 }
 
 /// Other processes change the share of a page without a trace in this one, so that for shared pages
 /// this is an estimate of the moment (docs/method.md §7).
-Interval ProcessAudit::true_pss(Interval true_rss) const {
+Interval ProcessAudit::true_pss(Interval true_rss, std::uint64_t unseen) const {
   const Interval sum = widened_sum(&ChunkSum::pss, resolved_pss_);
-  const std::uint64_t high = std::min(sum.high, true_rss.high);
+  const std::uint64_t high = std::min(sum.high + unseen, true_rss.high);
   return {std::min(sum.low, high), high};
 }
 

@@ -58,6 +58,8 @@ void ProcessAudit::end_series() {
   steps_ = 0;
   asleep_ = false;
   sleep_asked_ = false;
+  in_execve_ = false;
+  device_mappings_.clear();
   numa_contested_ = false;
 }
 
@@ -141,6 +143,7 @@ void ProcessAudit::on_series_smaps(const SmapsText& text) {
   for (const SmapsRecord& record : text.records) {
     const VmaTraits traits = traits_of(record);
     step_sums_.add(record, traits);
+    if (traits.device_copies) add_device_mapping(record);
     if (!traits.compared) continue;
     VmaWatch* watch = find_watch(record.header.start);
     // One that was gone in a read is walked no more, and may be back with any number of pages.
@@ -155,6 +158,18 @@ void ProcessAudit::on_series_smaps(const SmapsText& text) {
       unknown_vma_bytes_ += record.header.size_bytes();
     }
   }
+}
+
+/// One that moves or grows in between is several: then none is named.
+void ProcessAudit::add_device_mapping(const SmapsRecord& record) {
+  const auto known = [&](const FindingVma& vma) {
+    return vma.start == record.header.start && vma.end == record.header.end;
+  };
+  if (device_mappings_.size() > 1 ||
+      std::any_of(device_mappings_.begin(), device_mappings_.end(), known))
+    return;
+  device_mappings_.push_back(
+      {record.header.start, record.header.end, std::string{record.header.name}, 0});
 }
 
 void ProcessAudit::on_series_numa(const NumaMapsText& text) {
@@ -228,6 +243,7 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   steps_ = step;
   if (still) {
     asleep_ = still->asleep;
+    in_execve_ = still->in_execve;
     sleep_asked_ = true;
   }
   const bool maybe_asleep = !sleep_asked_ || asleep_;

@@ -40,8 +40,9 @@ void SmapsSums::add(const SmapsRecord& record, const VmaTraits& traits) {
   const std::uint64_t rss = value(record, Field::rss);
   const std::uint64_t pss = value(record, Field::pss);
   if (!traits.compared) uncompared_rss += rss;
-  if (traits.pfnmap && !record.header.name.starts_with("[v")) {
-    pfnmap_size += record.header.size_bytes();
+  if (traits.device_copies) {
+    device_copy_size += record.header.size_bytes();
+    device_copy_rss += rss;
   }
   if (!traits.compared || traits.special || traits.mixedmap) numa_unseen_rss += rss;
   if (traits.has_file) file_swap += value(record, Field::swap);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "audit/device_copies.h"
 #include "collect/sampler.h"
 #include "config/known_defects.h"
 
@@ -88,14 +89,13 @@ Interval TotalsWatch::rollup_expected() const {
 Interval TotalsWatch::status_expected() const {
   const Extremes& uncompared = fields_.uncompared_rss();
   if (!uncompared.seen()) return walk_;
-  return {walk_.low, walk_.high + std::max(uncompared.largest, fields_.pfnmap_size().largest)};
+  return {walk_.low, walk_.high + std::max(uncompared.largest, fields_.device_copy_size().largest)};
 }
 
 /// munmap takes a VMA out of the tree and then its pages out of the counters: a thread that is
 /// preempted in between leaves VmRSS above every walk until it runs again.
-Contradiction TotalsWatch::status_walk(bool asleep, std::uint64_t counter_slack) const {
-  const Contradiction found =
-      compare(fields_.vm_rss(), status_expected().widened(counter_slack, UINT64_MAX));
+Contradiction TotalsWatch::status_walk(bool asleep, CounterSlack slack) const {
+  const Contradiction found = compare(fields_.vm_rss(), counted_rss(status_expected(), slack));
   return found == Contradiction::excess && !asleep ? Contradiction::none : found;
 }
 
@@ -137,44 +137,54 @@ bool TotalsWatch::rss_contradicted() const {
          compare(fields_.smaps(Field::rss), rollup_expected()) != Contradiction::none;
 }
 
-std::vector<Relation> TotalsWatch::relations(bool asleep, std::uint64_t counter_slack) const {
-  return fields_.relations({.asleep = asleep, .counter_slack = counter_slack, .walk = walk_});
+std::vector<Relation> TotalsWatch::relations(bool asleep, CounterSlack slack) const {
+  return fields_.relations(limits(asleep, slack));
 }
 
-std::vector<Relation> TotalsWatch::broken_fields(bool asleep, std::uint64_t counter_slack) const {
+std::vector<Relation> TotalsWatch::broken_fields(bool asleep, CounterSlack slack) const {
   if (rss_contradicted()) return {};
-  std::vector<Relation> broken = relations(asleep, counter_slack);
+  std::vector<Relation> broken = relations(asleep, slack);
   std::erase_if(broken, [](const Relation& relation) { return relation.holds(); });
   return broken;
 }
 
-bool TotalsWatch::numa_contested(std::uint64_t counter_slack) const {
-  const std::vector<Relation> broken = broken_fields(true, counter_slack);
+std::vector<Finding> TotalsWatch::device_copies(bool asleep, CounterSlack slack,
+                                                const std::vector<FindingVma>& mappings) const {
+  return device_copy_findings(fields_, limits(asleep, slack), mappings);
+}
+
+bool TotalsWatch::copies_unseen(bool asleep, CounterSlack slack) const {
+  return fields_.unseen_copies(fields_.smaps(Field::anonymous), limits(asleep, slack)).has_value();
+}
+
+bool TotalsWatch::numa_contested(CounterSlack slack) const {
+  if (copies_unseen(true, slack)) return true;
+  const std::vector<Relation> broken = broken_fields(true, slack);
   return std::any_of(broken.begin(), broken.end(), [](const Relation& relation) {
     return relation.involves(Interface::numa_maps);
   });
 }
 
-bool TotalsWatch::contradicted(bool maybe_asleep, std::uint64_t counter_slack) const {
-  return !findings(false, {}, false, std::nullopt, counter_slack).empty() ||
-         status_walk(maybe_asleep, counter_slack) != Contradiction::none ||
-         !broken_fields(maybe_asleep, counter_slack).empty();
+bool TotalsWatch::contradicted(bool maybe_asleep, CounterSlack slack) const {
+  return !findings(false, {}, false, std::nullopt, slack).empty() ||
+         status_walk(maybe_asleep, slack) != Contradiction::none ||
+         !broken_fields(maybe_asleep, slack).empty() || copies_unseen(maybe_asleep, slack);
 }
 
-bool TotalsWatch::alive(bool maybe_asleep, std::uint64_t counter_slack) const {
+bool TotalsWatch::alive(bool maybe_asleep, CounterSlack slack) const {
   const bool in_suspense =
       rollup_walk() == Contradiction::none && !rollup_reads_.empty() && rollup_may_be_short();
-  return in_suspense || contradicted(maybe_asleep, counter_slack);
+  return in_suspense || contradicted(maybe_asleep, slack);
 }
 
 std::vector<Finding> TotalsWatch::findings(bool asleep, Interval smaps_missing, bool smaps_exact,
                                            const std::optional<Finding>& smaps_finding,
-                                           std::uint64_t counter_slack) const {
+                                           CounterSlack slack) const {
   std::vector<Finding> found;
   if (!fields_.uncompared_rss().seen()) return found;
   add_rollup(found, asleep, smaps_missing, smaps_exact, smaps_finding);
-  if (status_walk(asleep, counter_slack) != Contradiction::none) {
-    const Interval counted = status_expected().widened(counter_slack, UINT64_MAX);
+  if (status_walk(asleep, slack) != Contradiction::none) {
+    const Interval counted = counted_rss(status_expected(), slack);
     found.push_back(finding_of("I4", Interface::status, "VmRSS", fields_.vm_rss(), counted));
   }
   return found;

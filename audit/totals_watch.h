@@ -14,8 +14,8 @@
 
 namespace smaps_audit {
 
-/// How far VmRSS may be off on this kernel, in bytes, both ways (docs/kernel.md §2): nothing where
-/// the counters are summed on read, else the wider of the per-thread and the per-CPU bound.
+/// How far a counter may be off on this kernel, in bytes, both ways (docs/kernel.md §2): nothing
+/// where the counters are summed on read, else the wider of the per-thread and the per-CPU bound.
 std::uint64_t rss_counter_slack(const KernelCapabilities& capabilities, std::uint64_t threads,
                                 const PageGeometry& pages);
 
@@ -47,30 +47,39 @@ class TotalsWatch {
   /// the rollup repeats the named VMAs' error.
   [[nodiscard]] std::vector<Finding> findings(bool asleep, Interval smaps_missing, bool smaps_exact,
                                               const std::optional<Finding>& smaps_finding,
-                                              std::uint64_t counter_slack) const;
+                                              CounterSlack slack) const;
+  /// K07: what private copies in mappings of devices hold and no walk shows, by the counters of a
+  /// sleeping process: of smaps and its rollup, and of numa_maps if it was read often enough.
+  /// `mappings`: those of which it may be.
+  [[nodiscard]] std::vector<Finding> device_copies(bool asleep, CounterSlack slack,
+                                                   const std::vector<FindingVma>& mappings) const;
   /// The relations of all other fields, whether they hold or not (FieldWatch).
-  [[nodiscard]] std::vector<Relation> relations(bool asleep, std::uint64_t counter_slack) const;
+  [[nodiscard]] std::vector<Relation> relations(bool asleep, CounterSlack slack) const;
 
   /// Does every read so far contradict something?
-  [[nodiscard]] bool contradicted(bool maybe_asleep, std::uint64_t counter_slack) const;
+  [[nodiscard]] bool contradicted(bool maybe_asleep, CounterSlack slack) const;
   /// The finding about another field of smaps, if the rollup repeats it: nothing else keeps the two
   /// apart. `field` is the one that it is about.
   [[nodiscard]] std::optional<Finding> repeated(SmapsField field, const Finding& of_smaps) const;
   /// Could more reads still make a finding? A rollup that is right now and then is in suspense
   /// without being contradicted.
-  [[nodiscard]] bool alive(bool maybe_asleep, std::uint64_t counter_slack) const;
+  [[nodiscard]] bool alive(bool maybe_asleep, CounterSlack slack) const;
   /// Does a field of numa_maps contradict another witness so far?
-  [[nodiscard]] bool numa_contested(std::uint64_t counter_slack) const;
+  [[nodiscard]] bool numa_contested(CounterSlack slack) const;
   /// Is the rollup short in some reads and right in others, and not read often enough to tell?
   [[nodiscard]] bool wants_more_rollups() const;
 
  private:
+  [[nodiscard]] FieldLimits limits(bool asleep, CounterSlack slack) const {
+    return {.asleep = asleep, .slack = slack, .walk = walk_};
+  }
+  [[nodiscard]] bool copies_unseen(bool asleep, CounterSlack slack) const;
   [[nodiscard]] Interval rollup_expected() const;
   [[nodiscard]] Interval status_expected() const;
   [[nodiscard]] Contradiction rollup_walk() const;
-  [[nodiscard]] Contradiction status_walk(bool asleep, std::uint64_t counter_slack) const;
+  [[nodiscard]] Contradiction status_walk(bool asleep, CounterSlack slack) const;
   [[nodiscard]] bool rss_contradicted() const;
-  [[nodiscard]] std::vector<Relation> broken_fields(bool asleep, std::uint64_t counter_slack) const;
+  [[nodiscard]] std::vector<Relation> broken_fields(bool asleep, CounterSlack slack) const;
   [[nodiscard]] std::uint64_t short_rollups() const;
   [[nodiscard]] bool rollup_mostly_short() const;
   [[nodiscard]] bool rollup_may_be_short() const;

@@ -20,6 +20,11 @@ struct Interval {
     return {low > slack ? low - slack : 0, std::max(low, std::min(cap, grown))};
   }
 
+  /// Both ends less by this; 0 where there is less.
+  [[nodiscard]] Interval minus(std::uint64_t amount) const {
+    return {low > amount ? low - amount : 0, high > amount ? high - amount : 0};
+  }
+
   Interval& operator+=(const Interval& other) {
     low += other.low;
     high += other.high;

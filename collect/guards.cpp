@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collect/guards.h"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <array>
 #include <span>
@@ -14,6 +16,11 @@ namespace {
 // Where a parent waits for its vfork child, which runs on the same mm (kernel/fork.c).
 constexpr std::array<std::string_view, 4> kVforkWaits = {"kernel_clone", "wait_for_vfork_done",
                                                          "_do_fork", "do_fork"};
+
+// execve and execveat of our own programs, of i386 and arm, and of x32: whose numbers a task means,
+// its syscall file does not say. What else has one of these numbers hardly ever sleeps.
+constexpr std::array<std::uint64_t, 7> kExecveNumbers = {
+    SYS_execve, SYS_execveat, 11, 358, 387, 0x40000000 | 520, 0x40000000 | 545};
 
 bool waits_off_queue(std::string_view wchan) {
   return !wchan.empty() && wchan != "0" && !is_vfork_wait(wchan);
@@ -65,6 +72,19 @@ ThreadsState read_threads(KernelView& view, const Target& target, bool wchan_wor
   std::sort(state.threads.begin(), state.threads.end(),
             [](const ThreadState& a, const ThreadState& b) { return a.tid < b.tid; });
   return state;
+}
+
+bool may_be_in_execve(KernelView& view, const Target& target, const ThreadsState& state) {
+  return std::any_of(state.threads.begin(), state.threads.end(), [&](const ThreadState& thread) {
+    const auto text =
+        read_file(view, target.directory(), "task/" + std::to_string(thread.tid) + "/syscall");
+    if (!text) return true;
+    if (text->starts_with("-1 ")) return false;
+    const auto number =
+        parse_unsigned(std::string_view{*text}.substr(0, text->find_first_of(" \n")));
+    return !number ||
+           std::find(kExecveNumbers.begin(), kExecveNumbers.end(), *number) != kExecveNumbers.end();
+  });
 }
 
 std::uint64_t awake_threads(const ThreadsState& before, const ThreadsState& after) {

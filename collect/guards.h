@@ -33,6 +33,10 @@ struct ThreadsState {
 
 ThreadsState read_threads(KernelView& view, const Target& target, bool wchan_works);
 
+/// May one of these threads, while it sleeps, be inside an execve? RssAnon then includes the
+/// arguments of the program to come, which are in no mapping yet. What can't be read may be.
+bool may_be_in_execve(KernelView& view, const Target& target, const ThreadsState& state);
+
 /// How many threads are *not* proven asleep from `before` to `after`; a thread that is in only one
 /// of them counts.
 std::uint64_t awake_threads(const ThreadsState& before, const ThreadsState& after);

@@ -39,6 +39,7 @@ struct Stillness {
   bool asleep =
       false;  ///< proven for the whole series so far, and no fault counted, and the mm not shared
   std::uint64_t faults = 0;
+  bool in_execve = true;  ///< a sleeping thread may be: asked for the whole mm only
 };
 
 /// What the audit wants of a confirming series (docs/method.md §6).

@@ -273,6 +273,8 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
   if (!passed) return passed;
 
   bool asleep = looks_asleep && !shared;
+  const bool in_execve =
+      !asleep || !plan.whole_mm || may_be_in_execve(view_, target_, threads_before);
   for (unsigned step = 1;; ++step) {
     pause();
     last_bracket_ = Nanoseconds{0};
@@ -283,7 +285,7 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
     if (step % kSeriesSteps == 0 || step == kFirstSleepStep || step == kNumaMapsSteps) {
       const auto faults_now = target_.faults(view_);
       if (!faults_now) return faults_now.error();
-      still = Stillness{.faults = *faults_now - *faults_before};
+      still = Stillness{.faults = *faults_now - *faults_before, .in_execve = in_execve};
       asleep = asleep && still->faults == 0 &&
                proven_asleep(threads_before, read_threads(view_, target_, capabilities_.wchan));
       still->asleep = asleep;

@@ -309,6 +309,84 @@ def wrong_quiet(results: Results, mode: str, variant: str) -> list[str]:
     return wrong
 
 
+def anonymous_bytes(text: bytes) -> int:
+    return sum(int(kib) for kib in re.findall(r"^Anonymous:\s+(\d+) kB$", text.decode(), re.MULTILINE)) * 1024
+
+
+def wrong_device_copy(results: Results, mode: str, variant: str) -> list[str]:
+    """K07: what cat(1) does not find in smaps of what was copied is missing, and all three walks leave it out. RssAnon
+    may lack 66 pages of a thread (docs/soundness.md, I4), so that so much less may be proved; nothing else may."""
+    outcome, truth = results.outcomes[f"{mode}.{variant}"], results.truth(mode)
+    wrong = unbelievable(outcome)
+    if wrong:
+        return wrong
+    process, region = outcome.process, truth["regions"][0]
+    bounds = int(region["start"], 16), int(region["end"], 16)
+    missing = region["device_copy_bytes"] - smaps_rss_bytes(results.files[f"{mode}.smaps"], *bounds)[0]
+    everything = smaps_rss_bytes(results.files[f"{mode}.smaps"], 0, 1 << 64)[0] + missing
+    low, high = process["truth"]["rss_low_bytes"], process["truth"]["rss_high_bytes"]
+    if not low <= everything <= high:
+        wrong.append(f"truth {low}…{high}, it is {everything}")
+    if outcome.exit_code != (1 if missing else 0):
+        wrong.append(f"exit {outcome.exit_code}, {process['verdict']}; {missing} bytes are missing")
+    walks = {("smaps", "Rss"), ("smaps", "Anonymous"), ("smaps_rollup", "Rss"), ("smaps_rollup", "Anonymous"),
+             ("numa_maps", "anon")}
+    if blamed(process) != (walks if missing else set()):
+        wrong.append(f"blames {sorted(blamed(process))}")
+    least = min(missing, status_bytes(results.files[f"{mode}.status"], "RssAnon")
+                - anonymous_bytes(results.files[f"{mode}.smaps"]))
+    if missing and least < missing - EVENTS_PER_THREAD * PAGE:
+        wrong.append(f"RssAnon shows {least} of {missing} bytes")
+    for finding in process["findings"]:
+        what = f"{finding['interface']} {finding['field']}"
+        said = {key: finding[key] for key in ("check", "direction", "defect", "basis", "brackets")}
+        if said != {"check": "I4.anon", "direction": "deficit", "defect": "K07", "basis": "asleep", "brackets": 24}:
+            wrong.append(f"{what}: {said}")
+        if finding["error_bytes"] != least:
+            wrong.append(f"{what}: {finding['error_bytes']}; the counter shows {least} of {missing}")
+        if not finding["expected_low_bytes"] <= finding["reported_bytes"] + missing <= finding["expected_high_bytes"]:
+            wrong.append(f"{what}: {finding['reported_bytes']} instead of "
+                         f"{finding['expected_low_bytes']}…{finding['expected_high_bytes']}; {missing} are missing")
+        named = [(vma["start"], vma["end"], vma["name"]) for vma in finding["vmas"]]
+        if named != ([(region["start"], region["end"], "/dev/mem")] if finding["interface"] == "smaps" else []):
+            wrong.append(f"{what}: names {named}")
+    return wrong
+
+
+def wrong_poisoned(results: Results, mode: str, variant: str) -> list[str]:
+    """K08: what cat(1) finds in smaps beyond what is left is too much."""
+    outcome, truth = results.outcomes[f"{mode}.{variant}"], results.truth(mode)
+    wrong = unbelievable(outcome)
+    if wrong:
+        return wrong
+    process, region = outcome.process, truth["regions"][0]
+    shown = smaps_rss_bytes(results.files[f"{mode}.smaps"], int(region["start"], 16), int(region["end"], 16))[0]
+    excess = shown - region["touched_bytes"]
+    if outcome.exit_code != (1 if excess else 0):
+        wrong.append(f"exit {outcome.exit_code}, {process['verdict']}; {excess} bytes are too much")
+    expected = {("smaps", "Rss"), ("smaps_rollup", "Rss")} if excess else set()
+    if blamed(process) != expected:
+        wrong.append(f"blames {sorted(blamed(process))}")
+    for finding in process["findings"]:
+        said = {key: finding[key] for key in ("direction", "defect", "error_bytes", "basis")}
+        if said != {"direction": "excess", "defect": "K08", "error_bytes": excess, "basis": "asleep"}:
+            wrong.append(f"{finding['interface']}: {said}, {excess} are too much")
+    return wrong
+
+
+def wrong_stuck(results: Results, mode: str, variant: str) -> list[str]:
+    """RssAnon has the arguments of a program to come, which are in no mapping yet: right, and no finding."""
+    outcome = results.outcomes[f"{mode}.{variant}"]
+    wrong = unbelievable(outcome)
+    beyond = (status_bytes(results.files[f"{mode}.status"], "RssAnon")
+              - anonymous_bytes(results.files[f"{mode}.smaps"]))
+    if beyond <= 0:
+        wrong.append(f"RssAnon is {beyond} bytes beyond Anonymous: nothing was charged")
+    if outcome.exit_code != 0 or outcome.process["findings"] or outcome.process["notes"]:
+        wrong.append(f"exit {outcome.exit_code}, {outcome.process['verdict']}, blames {sorted(blamed(outcome.process))}")
+    return wrong
+
+
 def wrong_text(outcome: Outcome, process: dict) -> list[str]:
     """At most 24 lines of 80 columns; the first says verdict, process, wrong interface, reported, true."""
     lines = outcome.out.decode().splitlines()

@@ -13,6 +13,7 @@ import dataclasses
 HINTED = ("hinted-thp", "hinted-thp-partial", "hinted-thp-shared", "hinted-base")  # the states that the kernel's own balancing makes
 UNHINTED = ("plain", "protnone-thp", "protnone-shmem", "partly-shared-thp", "many-faulters", "rollup-contention")
 MODES = HINTED + UNHINTED
+GUEST_ONLY = ("device-copy", "poisoned", "stuck-in-execve")  # they want memory of the machine, or spoil it
 FALLBACKS = {name: name for name in ("pagemap-scan", "procmap-query", "pfn", "kpageflags", "kpagecount", "numa-maps",
                                      "wchan")}
 FALLBACKS["all"] = ",".join(FALLBACKS)
@@ -36,6 +37,7 @@ COMMON_CAPTURES = (Capture("plain"), Capture("plain", without="pfn"), Capture("p
                    Capture("protnone-thp", "as_service"), Capture("rollup-contention"))
 HINTED_CAPTURES = (Capture("hinted-thp"), Capture("hinted-thp-partial", "as_service"),
                    Capture("hinted-base", without="pfn"))
+GUEST_CAPTURES = (Capture("device-copy"),)
 SCAN_CAPTURES = (Capture("plain", without="pagemap-scan"),)
 
 PRELUDE = r"""
@@ -163,6 +165,11 @@ def with_balancing(captures: tuple[Capture, ...], liubo_seconds: int, hinted: bo
         script += "".join(quiet_script(mode, captures) for mode in HINTED)
         script += LIUBO.replace("SECONDS_IN_ALL", str(liubo_seconds))
     return script
+
+
+def in_guests(captures: tuple[Capture, ...]) -> str:
+    """What a guest has to offer, and no machine of somebody's own."""
+    return PRELUDE + "".join(quiet_script(mode, captures) for mode in GUEST_ONLY)
 
 
 def without_balancing(captures: tuple[Capture, ...], merciless_runs: int, deadline_seconds: int) -> str:

@@ -30,7 +30,8 @@ import vm  # noqa: E402
 
 LETTERS = {"hinted-thp": "a", "hinted-thp-partial": "b", "protnone-thp": "c", "hinted-base": "f",
            "rollup-contention": "g", "plain": "h", "hinted-thp-shared": "d", "protnone-shmem": "e",
-           "partly-shared-thp": "K09", "many-faulters": "K05"}
+           "partly-shared-thp": "K09", "many-faulters": "K05", "device-copy": "K07", "poisoned": "K08",
+           "stuck-in-execve": "never"}
 SHOWN = 6  # complaints of one group
 
 
@@ -59,7 +60,7 @@ class Report:
 
 
 def captures_of(kernel: str) -> tuple[scenarios.Capture, ...]:
-    chosen = scenarios.COMMON_CAPTURES + scenarios.HINTED_CAPTURES
+    chosen = scenarios.COMMON_CAPTURES + scenarios.HINTED_CAPTURES + scenarios.GUEST_CAPTURES
     return chosen if kernel == "6.1" else chosen + scenarios.SCAN_CAPTURES
 
 
@@ -70,7 +71,7 @@ def run_guest(kernel: str, options: argparse.Namespace) -> expect.Results:
     script = "echo advise > /sys/kernel/mm/transparent_hugepage/shmem_enabled\n"
     script += "set_balancing 1\n" + scenarios.with_balancing(chosen, 60 if nightly else 20)
     script += "set_balancing 0\n" + scenarios.without_balancing(chosen, runs, options.deadline)
-    script += scenarios.HOST_NOTES
+    script += scenarios.in_guests(chosen) + scenarios.HOST_NOTES
     result = vm.run(kernel, script, programs=[options.smaps_audit, options.workload],
                     timeout=420 + runs * (options.deadline + 5) + (60 if nightly else 20))
     print(f"     {kernel:5} booted in {result.boot_seconds:.1f} s, {result.duration_seconds:.0f} s in all")
@@ -100,9 +101,30 @@ def judge_quiet(report: Report, results: expect.Results) -> None:
                          " ".join(scenarios.FALLBACKS))
 
 
+def judge_guest_only(report: Report, results: expect.Results) -> None:
+    judges = {"device-copy": expect.wrong_device_copy, "poisoned": expect.wrong_poisoned,
+              "stuck-in-execve": expect.wrong_stuck}
+    for mode, judge_one in judges.items():
+        name = f"({LETTERS[mode]}) {mode}"
+        if f"{mode}.truth" not in results.files:
+            continue
+        truth = results.truth(mode)
+        if not truth.get("kernel_state_proven"):
+            report.skip(name, truth.get("why", "it said nothing"))
+            continue
+        for variant, user in (("root", "root"), ("service", "default capabilities")):
+            report.group(f"{name} as {user}", lambda m=mode, v=variant, j=judge_one: j(results, m, v))
+        report.group(f"{name} in text", lambda m=mode: expect.wrong_text(
+            results.outcomes[f"{m}.text"], results.outcomes[f"{m}.root"].process))
+
+
 def judge_fallbacks(results: expect.Results, mode: str) -> list[str]:
     return [f"without {name}: {what}" for name in scenarios.FALLBACKS
             for what in expect.wrong_quiet(results, mode, f"without-{name}")]
+
+
+def judge_of(mode: str) -> Callable[[expect.Results, str, str], list[str]]:
+    return expect.wrong_device_copy if mode == "device-copy" else expect.wrong_quiet
 
 
 def judge_captures(report: Report, results: expect.Results, tools: captures.Tools, directory: pathlib.Path) -> None:
@@ -118,7 +140,7 @@ def judge_captures(report: Report, results: expect.Results, tools: captures.Tool
     def replayed() -> list[str]:
         return [f"{c.name}: {what}" for c, path in paths.items()
                 for what in captures.wrong_replay(tools, results.outcomes[c.name], path)
-                + expect.wrong_quiet(results, c.mode, c.name.removeprefix(f"{c.mode}."))]
+                + judge_of(c.mode)(results, c.mode, c.name.removeprefix(f"{c.mode}."))]
 
     size = sum(path.stat().st_size for path in paths.values()) // 1024
     report.group(f"{len(paths)} captures give their report and exit code again", replayed, f"{size} kB")
@@ -170,6 +192,7 @@ def judge(report: Report, results: expect.Results, options: argparse.Namespace) 
     tools = captures.Tools(options.smaps_audit, options.capture_edit)
     print(f"     {report.kernel:5} loses THP under PROT_NONE: {'yes' if results.affected else 'no'}")
     judge_quiet(report, results)
+    judge_guest_only(report, results)
     report.group("--freeze: the target outlives its auditor", lambda: expect.wrong_freeze(results))
     report.group("without privilege", lambda: expect.wrong_unprivileged(results))
     if results.truth("merciless"):

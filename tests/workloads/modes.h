@@ -24,6 +24,9 @@ int run_device_copy(std::uint64_t pages);      ///< private copies of pages of /
 int run_poisoned(std::uint64_t pages);         ///< MADV_HWPOISON on half of them (K08)
 int run_many_faulters(std::uint64_t threads);  ///< each has touched 60 pages and sleeps (K05)
 
+// execve_mode.cpp: a thread sleeps inside an execve, before anything of it is done.
+int run_stuck_in_execve(std::uint64_t arguments);  ///< of 100 kB each, in RssAnon alone
+
 // busy_modes.cpp: threads run until told to stop.
 int run_rollup_contention(std::uint64_t vmas);  ///< (g) three threads mmap and munmap
 int run_merciless(std::uint64_t mib);           ///< (c) beside eight threads that fault and unmap

@@ -43,6 +43,8 @@ constexpr std::array kModes{
     Mode{"device-copy", 48, "pages of /dev/mem, mapped privately and written to", run_device_copy},
     Mode{"poisoned", 64, "pages, every second with MADV_HWPOISON", run_poisoned},
     Mode{"many-faulters", 32, "threads that touched 60 pages each and sleep", run_many_faulters},
+    Mode{"stuck-in-execve", 5, "arguments of 100 kB, copied by an execve that hangs",
+         run_stuck_in_execve},
     Mode{"merciless", 64, "MiB as protnone-thp, beside eight threads flat out", run_merciless},
     Mode{"liubo", 256, "MiB of THP, each 2 MiB touched once in 5 s", run_liubo},
     Mode{"protnone-self", 2, "MiB: does this kernel count them?", run_protnone_self},

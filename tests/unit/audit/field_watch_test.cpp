@@ -17,8 +17,8 @@ using F = SmapsField;
 
 constexpr Range kVma{kHuge, 9 * kHuge};
 constexpr std::uint64_t kRss = 4 * kHuge;
-constexpr FieldLimits kAsleep{.asleep = true, .counter_slack = 0, .walk = {kRss, kRss}};
-constexpr FieldLimits kAwake{.asleep = false, .counter_slack = 0, .walk = {kRss, kRss}};
+constexpr FieldLimits kAsleep{.asleep = true, .slack = {}, .walk = {kRss, kRss}};
+constexpr FieldLimits kAwake{.asleep = false, .slack = {}, .walk = {kRss, kRss}};
 
 /// One read of everything; a test changes what it is about.
 struct Told {
@@ -139,7 +139,7 @@ TEST(FieldWatch, RssAnonIsNamedWithAndWithoutExactCounters) {
   *told.status.rss_anon -= 2 * kPage;
   EXPECT_EQ(said(told), (Saids{{Interface::status, std::nullopt, "RssAnon"}}));
   FieldLimits limits = kAsleep;
-  limits.counter_slack = kHuge;
+  limits.slack = {kHuge, kHuge};
   EXPECT_EQ(said(told, limits), (Saids{{Interface::status, std::nullopt, "RssAnon"}}));
 }
 
@@ -157,9 +157,9 @@ TEST(FieldWatch, ACounterThatErrsByItsBoundIsNoContradiction) {
   told.status.rss_anon = told.status.vm_rss = told.status.vm_hwm = kRss - kHuge;
   told.statm.resident_pages -= kHuge / kPage;
   FieldLimits limits = kAsleep;
-  limits.counter_slack = kHuge;
+  limits.slack = {kHuge, kHuge};
   EXPECT_EQ(said(told, limits), Saids{});
-  limits.counter_slack = kHuge - kPage;
+  limits.slack = {kHuge - kPage, kHuge - kPage};
   EXPECT_EQ(said(told, limits), (Saids{{Interface::status, std::nullopt, "RssAnon"}}));
 }
 
@@ -179,7 +179,7 @@ TEST(FieldWatch, VmSwapIsTheSwapOfWhatIsNoFile) {
   told.status.vm_swap = kPage;
   EXPECT_EQ(said(told), (Saids{{Interface::status, std::nullopt, "VmSwap"}}));
   FieldLimits limits = kAsleep;
-  limits.counter_slack = kPage;
+  limits.slack = {kPage, kPage};
   EXPECT_EQ(said(told, limits), Saids{});
   told = {};
   told.smaps.header.inode = 7;  // shmem: its Swap is in no counter

@@ -113,7 +113,7 @@ TEST(ProcessSeries, KnowsNothingOfThePagesOfAVmaThatWasGoneAndIsBack) {
   process.vmas = {resident_vma(kLow, kHuge), resident_vma(start, 4 * kHuge)};
   process.vmas[1].runs = {};
   process.vmas[1].rss = 0;
-  process.vm_rss = 3 * kHuge;  // in the screen, so that there is a series
+  process.vm_rss = 0;  // in the screen, so that there is a series
   process.reads_first = [](unsigned) { return false; };
   unsigned reads = 0;
   process.before = [&](SampleProcess& self, Moment moment) {
@@ -131,7 +131,7 @@ TEST(ProcessSeries, ConfirmsMoreVmRssThanTheWalkOnlyOfASleeper) {
   process.vmas = {resident_vma(kLow, kHuge)};
   process.vm_rss = 3 * kHuge;
   EXPECT_TRUE(process.audit().findings.empty());
-  EXPECT_EQ(process.series_steps, std::vector<unsigned>{kFirstSleepStep});
+  EXPECT_TRUE(process.series_steps.empty());
   process.asleep = true;
   EXPECT_EQ(only_finding(process.audit()).check, "I4");
 }

@@ -18,7 +18,7 @@ TEST(SmapsSums, LeaveTheGateOutOfTheSize) {
   const SmapsRecord gate = record_of({0xffffffffff600000, 0xffffffffff601000}, 0, "[vsyscall]");
   sums.add(gate, traits_of(gate));
   EXPECT_EQ(sums.size_bytes, 0u);
-  EXPECT_EQ(sums.pfnmap_size, 0u);
+  EXPECT_EQ(sums.device_copy_size, 0u);
   EXPECT_EQ(sums.vmas, 1u);
 }
 
@@ -28,7 +28,11 @@ TEST(SmapsSums, KeepApartWhatPagemapNeverShows) {
   device.flags.known = static_cast<std::uint32_t>(VmFlag::pfnmap);
   sums.add(device, traits_of(device));
   EXPECT_EQ(sums.uncompared_rss, 4 * kPage);
-  EXPECT_EQ(sums.pfnmap_size, 16 * kPage);
+  EXPECT_EQ(sums.device_copy_size, 0u);
+  device.flags.known |= static_cast<std::uint32_t>(VmFlag::may_write);
+  sums.add(device, traits_of(device));
+  EXPECT_EQ(sums.device_copy_rss, 4 * kPage);
+  EXPECT_EQ(sums.device_copy_size, 16 * kPage);
 }
 
 TEST(SmapsSums, AnAbsentFieldStaysAbsent) {

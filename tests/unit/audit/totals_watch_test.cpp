@@ -38,12 +38,12 @@ void feed(TotalsWatch& watch, const Step& step) {
 }
 
 std::vector<Finding> after(const std::vector<Step>& steps, bool asleep = false,
-                           std::uint64_t counter_slack = 0) {
+                           CounterSlack slack = {}) {
   TotalsWatch watch{kPages};
   for (const Step& step : steps) feed(watch, step);
-  EXPECT_EQ(watch.alive(asleep, counter_slack),
-            !watch.findings(asleep, {}, false, std::nullopt, counter_slack).empty());
-  return watch.findings(asleep, {}, false, std::nullopt, counter_slack);
+  EXPECT_EQ(watch.alive(asleep, slack),
+            !watch.findings(asleep, {}, false, std::nullopt, slack).empty());
+  return watch.findings(asleep, {}, false, std::nullopt, slack);
 }
 
 TEST(CounterSlack, IsNothingWhereCountersAreSummedOnRead) {
@@ -67,7 +67,7 @@ TEST(TotalsWatch, IsSilentWhereAllAgree) {
 
 TEST(TotalsWatch, IsSilentBeforeTheFirstRead) {
   const TotalsWatch watch{kPages};
-  EXPECT_FALSE(watch.alive(true, 0));
+  EXPECT_FALSE(watch.alive(true, {}));
 }
 
 TEST(TotalsWatch, FindsARollupThatIsAlwaysShort) {
@@ -90,7 +90,7 @@ TEST(TotalsWatch, ARollupThatRepeatsSmapsIsExactOnlyBesideOneExpectedNumber) {
       feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - kHuge});
       watch.on_walk({kRss - width, kRss});
     }
-    const auto found = watch.findings(true, {kHuge, kHuge}, true, smaps, 0);
+    const auto found = watch.findings(true, {kHuge, kHuge}, true, smaps, {});
     ASSERT_FALSE(found.empty());
     EXPECT_EQ(found[0].interface, Interface::smaps_rollup);
     EXPECT_EQ(found[0].defect, "K01");
@@ -128,11 +128,11 @@ TEST(TotalsWatch, OneRightRollupTakesTwiceTheReads) {
   for (int i = 0; i < 47; ++i) {
     feed(watch, {.rollup = i == 5 ? kRss : kRss - kHuge});
     EXPECT_EQ(watch.wants_more_rollups(), i >= 5);
-    EXPECT_EQ(watch.findings(false, {}, false, std::nullopt, 0).empty(), i >= 5);
+    EXPECT_EQ(watch.findings(false, {}, false, std::nullopt, {}).empty(), i >= 5);
   }
   feed(watch, {.rollup = kRss - kHuge});
   EXPECT_FALSE(watch.wants_more_rollups());
-  EXPECT_EQ(watch.findings(false, {}, false, std::nullopt, 0).size(), 1u);
+  EXPECT_EQ(watch.findings(false, {}, false, std::nullopt, {}).size(), 1u);
 }
 
 TEST(TotalsWatch, LetsARollupGoThatIsRightTooOften) {
@@ -148,9 +148,9 @@ TEST(TotalsWatch, WaitsForARollupThatBeginsWithARightRead) {
   TotalsWatch watch{kPages};
   feed(watch, {});
   feed(watch, {});
-  EXPECT_TRUE(watch.alive(false, 0));
+  EXPECT_TRUE(watch.alive(false, {}));
   feed(watch, {});
-  EXPECT_FALSE(watch.alive(false, 0));
+  EXPECT_FALSE(watch.alive(false, {}));
 }
 
 TEST(TotalsWatch, ARollupInExcessIsAnExcess) {
@@ -171,7 +171,7 @@ TEST(TotalsWatch, ARollupThatRepeatsSmapsCarriesItsDefect) {
   smaps.defect = "K01";
   smaps.cause = Cause::mprotect;
   smaps.vmas_total = 3;
-  const auto found = watch.findings(true, {kHuge, kHuge}, true, smaps, 0);
+  const auto found = watch.findings(true, {kHuge, kHuge}, true, smaps, {});
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].interface, Interface::smaps_rollup);
   EXPECT_EQ(found[0].defect, "K01");
@@ -189,7 +189,7 @@ TEST(TotalsWatch, WhatTheRollupMissesBesideSmapsIsAFindingOfItsOwn) {
   Finding smaps;
   smaps.interface = Interface::smaps;
   smaps.defect = "K01";
-  const auto found = watch.findings(false, {kHuge, kHuge}, true, smaps, 0);
+  const auto found = watch.findings(false, {kHuge, kHuge}, true, smaps, {});
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].defect, "K01");
   EXPECT_EQ(found[0].error_bytes, kHuge);
@@ -204,27 +204,27 @@ TEST(TotalsWatch, LivesOnAFieldThatTheRollupHasOtherwise) {
     SmapsRecord rollup = rollup_of(kRss);
     rollup.values.set(SmapsField::referenced, kRss - kPage);
     watch.on_rollup(rollup);
-    EXPECT_TRUE(watch.alive(true, 0));
+    EXPECT_TRUE(watch.alive(true, {}));
   }
-  EXPECT_TRUE(watch.findings(true, {}, true, std::nullopt, 0).empty());
+  EXPECT_TRUE(watch.findings(true, {}, true, std::nullopt, {}).empty());
 }
 
 TEST(TotalsWatch, AsksNoFieldsWherePagesAreMissing) {
   TotalsWatch watch{kPages};
   for (int i = 0; i < 3; ++i) feed(watch, {.smaps = kRss - kHuge, .rollup = kRss - kHuge});
   watch.on_numa({.anon = kRss, .dirty = kRss});
-  EXPECT_FALSE(watch.numa_contested(0));
+  EXPECT_FALSE(watch.numa_contested({}));
 }
 
 TEST(TotalsWatch, WantsNumaMapsWhileItsFieldsAreDisputed) {
   TotalsWatch watch{kPages};
   feed(watch, {});
   watch.on_numa({.anon = kRss, .dirty = kRss});
-  EXPECT_FALSE(watch.numa_contested(0));
+  EXPECT_FALSE(watch.numa_contested({}));
   TotalsWatch other{kPages};
   feed(other, {});
   other.on_numa({.anon = kRss - kPage, .dirty = kRss});
-  EXPECT_TRUE(other.numa_contested(0));
+  EXPECT_TRUE(other.numa_contested({}));
 }
 
 TEST(TotalsWatch, VmRssOfAnAwakeProcessMayHoldWhatIsBeingUnmapped) {
@@ -243,9 +243,18 @@ TEST(TotalsWatch, VmRssOutsideOfWhatTheWalkSawIsFound) {
 }
 
 TEST(TotalsWatch, VmRssInsideTheCountersErrorIsNot) {
-  EXPECT_TRUE(after({24, Step{.vm_rss = kRss + kHuge}}, false, kHuge).empty());
-  EXPECT_TRUE(after({24, Step{.vm_rss = kRss - kHuge}}, false, kHuge).empty());
-  EXPECT_FALSE(after({24, Step{.vm_rss = kRss - kHuge - kPage}}, false, kHuge).empty());
+  EXPECT_TRUE(after({24, Step{.vm_rss = kRss + kHuge}}, false, {kHuge, kHuge}).empty());
+  EXPECT_TRUE(after({24, Step{.vm_rss = kRss - kHuge}}, false, {kHuge, kHuge}).empty());
+  EXPECT_FALSE(after({24, Step{.vm_rss = kRss - kHuge - kPage}}, false, {kHuge, kHuge}).empty());
+}
+
+TEST(TotalsWatch, TooMuchIsJudgedByABoundOfItsOwn) {
+  const CounterSlack only_lacks{.bytes = kHuge, .anon_excess = 0};
+  EXPECT_EQ(after({24, Step{.vm_rss = kRss + kPage}}, true, only_lacks).size(), 1u);
+  EXPECT_TRUE(after({24, Step{.vm_rss = kRss - kHuge}}, false, only_lacks).empty());
+  const CounterSlack anything{.bytes = 0, .anon_excess = UINT64_MAX};
+  EXPECT_TRUE(after({24, Step{.vm_rss = 100 * kRss}}, true, anything).empty());
+  EXPECT_FALSE(after({24, Step{.vm_rss = kRss - kPage}}, false, anything).empty());
 }
 
 }  // namespace

@@ -128,6 +128,7 @@ void FakeProcess::publish() {
   kernel_.set_identity("/proc/7/exe", {.device = 1, .inode = 2, .change_time_ns = 3});
   kernel_.set_directory("/proc/7/task", {"7"});
   kernel_.set_file("/proc/7/task/7/wchan", wchan);
+  kernel_.set_file("/proc/7/task/7/syscall", "35 0x7ffd 0x0 0x0 0x0 0x0 0x0 0x7ffd 0x7f\n");
   kernel_.set_file("/proc/7/task/7/status", status());
   kernel_.set_file("/proc/vmstat", "nr_free_pages 1\nthp_fault_alloc 5\nthp_collapse_alloc 2\n");
   kernel_.set_directory("/proc/.", {"1", "7", "self"});

@@ -2,8 +2,10 @@
 #include "collect/guards.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 #include <cerrno>
+#include <string>
 
 #include "tests/unit/collect/fake_process.h"
 
@@ -147,6 +149,26 @@ TEST_F(Guards, WhatWasSeenOfAProcessIsTrustedForAWhileAndANewOneIsSeenAtOnce) {
   view.set_file("/proc/./9/stat", process.stat());
   view.set_same_mm(7, 9, true);
   EXPECT_TRUE(sharing.may_be_shared(view, target, std::chrono::hours(1)));
+}
+
+TEST_F(Guards, AThreadIsInsideAnExecveIfItsSystemCallIsOneOrIsNotKnown) {
+  const Target target = open();
+  const ThreadsState state = read_threads(view, target, true);
+  const auto in = [&](const std::string& text) {
+    view.set_file("/proc/7/task/7/syscall", text);
+    return may_be_in_execve(view, target, state);
+  };
+  EXPECT_FALSE(in("0 0x0 0x7ffd 0x1 0x0 0x0 0x0 0x7ffd 0x7f\n"));
+  EXPECT_FALSE(in("-1 0x7ffd 0x7f\n"));
+  EXPECT_FALSE(in("232 0x3 0x7ffd 0x1\n"));
+  EXPECT_TRUE(in(std::to_string(SYS_execve) + " 0x7ffd 0x7ffd 0x7ffd\n"));
+  EXPECT_TRUE(in(std::to_string(SYS_execveat) + " 0x7ffd 0x7ffd 0x7ffd\n"));
+  EXPECT_TRUE(in("11 0xffd 0xffd 0xffd\n"));  // of i386
+  EXPECT_TRUE(in("running\n"));
+  EXPECT_TRUE(in(""));
+  view.set_errno("/proc/7/task/7/syscall", EPERM);
+  EXPECT_TRUE(may_be_in_execve(view, target, state));
+  EXPECT_FALSE(may_be_in_execve(view, target, {}));
 }
 
 TEST_F(Guards, UnknownCountsAsShared) {
