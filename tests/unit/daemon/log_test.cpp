@@ -4,12 +4,45 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
+#include <fstream>
 #include <set>
+#include <string>
+#include <utility>
 
 namespace smaps_audit::service {
 namespace {
 
 const std::chrono::system_clock::time_point kWhen{std::chrono::seconds{1795416550}};
+
+constexpr std::array kNamedEvents{Event::finding_opened,  Event::finding_resolved,
+                                  Event::worker_replaced, Event::target_quarantined,
+                                  Event::store_degraded,  Event::configuration_refused,
+                                  Event::reading_paused};
+static_assert(kNamedEvents.size() == static_cast<std::size_t>(Event::reading_paused),
+              "every event but `other`");
+
+// The ids of the entries that say something: "-- ID", a subject, a blank line, a text.
+std::multiset<std::string> explained_ids() {
+  std::ifstream catalog{SMAPS_AUDIT_CATALOG};
+  std::multiset<std::string> ids;
+  std::string id;
+  bool has_subject = false;
+  bool in_text = false;
+  for (std::string line; std::getline(catalog, line);) {
+    if (line.starts_with("-- ")) {
+      id = line.substr(3);
+      has_subject = in_text = false;
+    } else if (line.starts_with("Subject: ") && !in_text) {
+      has_subject = true;
+    } else if (line.empty()) {
+      in_text = true;
+    } else if (in_text && has_subject && !id.empty()) {
+      ids.insert(std::exchange(id, {}));
+    }
+  }
+  return ids;
+}
 
 TEST(Log, QuotesWhatATargetCallsItself) {
   EXPECT_EQ(logfmt_line(kWhen, LogLevel::warning, "a finding",
@@ -47,13 +80,17 @@ TEST(Log, LeavesOutWhatIsBelowItsLevel) {
 
 TEST(Log, GivesEachEventAMessageIdOfItsOwn) {
   std::set<std::string_view> ids;
-  for (const Event event : {Event::finding_opened, Event::finding_resolved, Event::worker_replaced,
-                            Event::target_quarantined, Event::store_degraded,
-                            Event::configuration_refused, Event::reading_paused}) {
+  for (const Event event : kNamedEvents) {
     EXPECT_EQ(message_id_of(event).size(), 32U);
     EXPECT_TRUE(ids.insert(message_id_of(event)).second);
   }
   EXPECT_EQ(message_id_of(Event::other), "");
+}
+
+TEST(Log, ExplainsEachMessageIdOnceInTheJournalsCatalogue) {
+  std::multiset<std::string> ids;
+  for (const Event event : kNamedEvents) ids.emplace(message_id_of(event));
+  EXPECT_EQ(explained_ids(), ids);
 }
 
 }  // namespace
