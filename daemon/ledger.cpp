@@ -179,7 +179,7 @@ void Ledger::describe_process(const Known& known, GroupSnapshot& group, Snapshot
   std::vector<Finding> open;
   for (const auto& [key, entry] : known.open) {
     open.push_back(entry.finding);
-    group.defects.insert(entry.finding.defect.value_or("unknown"));
+    if (entry.finding.defect) group.defects.insert(*entry.finding.defect);
   }
   group.findings += open.size();
   if (!open.empty()) ++group.processes_with_finding;

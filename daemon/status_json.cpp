@@ -48,18 +48,29 @@ Json defects_json(const Snapshot& snapshot) {
   return list;
 }
 
-Json state_json(const Snapshot& snapshot) {
+// A text that may name files of this host; who may not see those gets `instead`.
+Json text_for(bool all, const std::string& text, const char* instead) {
+  if (text.empty()) return nullptr;
+  return all ? text : std::string{instead};
+}
+
+constexpr auto kSeeTheLog = "the log says what is wrong";
+
+Json state_json(const Snapshot& snapshot, bool all) {
   Json degraded = Json::array();
   if (!snapshot.worker.running) degraded.push_back("No worker runs at this moment.");
-  if (!snapshot.store.healthy) degraded.push_back("The store: " + snapshot.store.problem);
+  if (!snapshot.store.healthy) {
+    degraded.push_back("The store: " + (all ? snapshot.store.problem : std::string{kSeeTheLog}));
+  }
   if (snapshot.store.captures_lost != 0) {
     degraded.push_back(std::to_string(snapshot.store.captures_lost) +
                        " captures could not be made or kept.");
   }
   return {{"reading", snapshot.reading},
-          {"paused_reason", text_or_null(snapshot.paused_by)},
+          {"paused_reason",
+           text_for(all, snapshot.paused_by, "the configuration or the off file says so")},
           {"degraded", degraded},
-          {"config_error", text_or_null(snapshot.config_problem)}};
+          {"config_error", text_for(all, snapshot.config_problem, kSeeTheLog)}};
 }
 
 Json totals_json(const Snapshot& snapshot) {
@@ -165,9 +176,9 @@ Json cost_json(const Snapshot& snapshot, const ProcessCost& cost) {
           {"worker_restarts", restarts}};
 }
 
-Json store_json(const StoreStatistics& store) {
+Json store_json(const StoreStatistics& store, bool all) {
   return {{"healthy", store.healthy},
-          {"problem", text_or_null(store.problem)},
+          {"problem", text_for(all, store.problem, kSeeTheLog)},
           {"findings", store.findings ? Json(*store.findings) : Json(nullptr)},
           {"open_findings", store.open_findings},
           {"captures", store.captures ? Json(*store.captures) : Json(nullptr)},
@@ -203,13 +214,13 @@ std::string status_json(const Snapshot& snapshot, const ProcessCost& cost, bool 
   json["kernel"] = Json{{"release", text_or_null(snapshot.host.kernel_release)},
                         {"machine", text_or_null(snapshot.host.machine)},
                         {"defects", defects_json(snapshot)}};
-  json["state"] = state_json(snapshot);
+  json["state"] = state_json(snapshot, all);
   json["totals"] = totals_json(snapshot);
   json["groups"] = groups_json(snapshot);
   json["findings"] = findings_json(snapshot, all);
   json["coverage"] = coverage_json(snapshot);
   json["cost"] = cost_json(snapshot, cost);
-  json["store"] = store_json(snapshot.store);
+  json["store"] = store_json(snapshot.store, all);
   json["card"] = card_json(snapshot.card);
   return dump(json, -1) + "\n";
 }

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from auditd import Auditd, ProcMount, Sleeper, scratch, wait_for  # noqa: E402
@@ -83,10 +84,15 @@ def over_tcp_nobody_learns_pids_comms_addresses_or_files(bench: Bench) -> None:
             comm = pathlib.Path(f"/proc/{liar.pid}/comm").read_text().strip()
             addresses = set(re.findall(r"(?m)^([0-9a-f]+)-", smaps))
             names = {name for name in re.findall(r"(?m)^[0-9a-f]+-\S+ .* (/\S+)$", smaps)}
-            for path in ("/metrics", "/", "/api/v1/status", "/-/healthy", "/-/ready"):
+            service.write_config("{")  # whose refusal names a file
+            service.process.send_signal(signal.SIGHUP)
+            wait_for("the refusal", lambda: service.status()["state"]["config_error"])
+            assert str(service.config) in service.status()["state"]["config_error"]
+            names |= {str(bench.directory), os.path.basename(Sleeper.workload)}
+            for path in ("/metrics", "/", "/page.css", "/page.js", "/api/v1/status", "/-/healthy", "/-/ready", "/nothing"):
                 status, body = service.get_by_tcp(path)
-                assert status == 200, (path, status)
-                for secret in addresses | names | {f'"{comm}"', f'"pid"'}:
+                assert status == (404 if path == "/nothing" else 200), (path, status)
+                for secret in addresses | names | {f'"{comm}"', '"pid"'}:
                     assert secret not in body, (path, secret)
                 assert not re.search(rf"\b{liar.pid}\b", body), (path, liar.pid)
             assert "pid" in service.get("/api/v1/status")[1], "the unix socket shows all"
@@ -241,20 +247,24 @@ CASES = (
 )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_of(doc: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smaps-auditd", required=True, type=lambda name: pathlib.Path(name).resolve())
     parser.add_argument("--smaps-audit", required=True, type=lambda name: pathlib.Path(name).resolve())
     parser.add_argument("--workload", required=True, type=lambda name: pathlib.Path(name).resolve())
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def run(cases: Sequence[Callable[[Bench], None]], options: argparse.Namespace) -> int:
+    """Each case with a bench of its own; the exit code."""
     if os.geteuid() != 0:
         print("SKIP: the service's capabilities take root")
         return 77
     Sleeper.workload = options.workload
     failed = 0
-    for case in CASES:
+    for case in cases:
         if options.names and case.__name__ not in options.names:
             continue
         begun = time.monotonic()
@@ -273,4 +283,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(CASES, options_of(__doc__)))

@@ -72,6 +72,17 @@ TEST(Ledger, PutsReportedBesideTrueForEachGroup) {
   EXPECT_EQ(snapshot.findings[0].error_bytes, 64 * kMiB);
 }
 
+TEST(Ledger, NamesNoDefectForAFindingThatMatchesNone) {
+  Ledger ledger;
+  ledger.listed({listing(1)}, by_unit, 0s);
+  ProcessReport strange = report(1, true);
+  strange.findings.at(0).defect.reset();
+  ledger.audited(strange, 1s);
+  const Snapshot snapshot = describe(ledger);
+  EXPECT_TRUE(snapshot.groups.at(0).defects.empty());
+  EXPECT_EQ(snapshot.groups.at(0).findings, 1U);
+}
+
 TEST(Ledger, TellsThatAFindingBeganStayedAndWent) {
   Ledger ledger;
   ledger.listed({listing(1)}, by_unit, 0s);
