@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What others read of smaps-auditd: Debian's Prometheus and promtool, and the JSON against its schema. Root.
+
+    prometheus_test.py --smaps-auditd FILE --smaps-audit FILE --workload FILE [NAME…]
+
+The package `prometheus` comes into the cache by name; nothing is installed. Exit: 0, 1 (something does not hold), 77 (no
+root, no package, no jsonschema). Python 3.11 with python3-jsonschema (Debian's own interpreter has it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Iterator
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "kernel"), str(HERE.parent / "golden")]
+import fetch_packages  # noqa: E402
+from auditd import PATIENCE_SECONDS, Auditd, Sleeper, wait_for  # noqa: E402
+from fetch_kernel import FetchError  # noqa: E402
+from private_apt import AptError  # noqa: E402
+from schema_test import complaints, strict  # noqa: E402
+from service_test import Bench, options_of, run  # noqa: E402
+from web_harness import make_certificate  # noqa: E402
+from web_test import CHEAP  # noqa: E402
+
+SCHEMA = HERE.parent.parent / "schema" / "status-1.schema.json"
+LIE_BYTES = 8192 * 1024
+
+
+def program(name: str) -> pathlib.Path:
+    return fetch_packages.fetch("prometheus") / "usr/bin" / name
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+class Prometheus:
+    """A Prometheus of our own, which scrapes each second what `jobs` say."""
+
+    def __init__(self, directory: pathlib.Path, jobs: list[dict]) -> None:
+        self.directory, self.port = directory, free_port()
+        directory.mkdir()
+        config = directory / "prometheus.yml"  # JSON is YAML
+        config.write_text(json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}))
+        self.command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={directory / 'data'}",
+                        f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
+
+    def __enter__(self) -> Prometheus:
+        with (self.directory / "log").open("wb") as log:
+            self.process = subprocess.Popen(self.command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
+        """Each series of the answer with its labels; none while it does not answer yet."""
+        if self.process.poll() is not None:
+            raise AssertionError(f"Prometheus ended: {(self.directory / 'log').read_text()[-2000:]}")
+        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
+        try:
+            client.request("GET", f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
+            answer = json.loads(client.getresponse().read())
+        except (OSError, http.client.HTTPException, json.JSONDecodeError):
+            return []
+        finally:
+            client.close()
+        if answer["status"] != "success":
+            raise AssertionError(f"{expression}: {answer}")
+        return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
+
+    def by_job(self, expression: str) -> dict[str, float]:
+        return {labels["job"]: value for labels, value in self.query(expression)}
+
+
+def job(name: str, address: str, **more: object) -> dict:
+    return {"job_name": name, "static_configs": [{"targets": [address]}], **more}
+
+
+def listening(service: Auditd, host: str) -> str:
+    """HOST:PORT where the service listens."""
+    return next(event["address"] for event in service.events('"listening"') if event["address"].startswith(f"{host}:"))
+
+
+@contextlib.contextmanager
+def a_service_that_found_a_lie(bench: Bench, **settings: object) -> Iterator[Auditd]:
+    with Sleeper() as liar:
+        bench.proc.lie_about(liar.pid, LIE_BYTES // 1024)
+        with bench.service(**settings) as service:
+            wait_for("the finding", lambda: service.status()["findings"])
+            yield service
+
+
+@contextlib.contextmanager
+def a_service_in_its_first_sweep(bench: Bench) -> Iterator[Auditd]:
+    """The sweep waits for a process whose smaps_rollup nobody ever writes."""
+    with Sleeper() as stuck:
+        bench.proc.forge(stuck.pid, "smaps_rollup", None)
+        service = bench.service().start(ready=False)
+        with contextlib.ExitStack() as end:
+            end.push(service)
+            wait_for("the metrics", lambda: service.get("/metrics")[0] == 200)
+            yield service
+            assert service.get("/-/ready")[0] == 503, "the first sweep ended"
+
+
+def check_metrics(page: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program("promtool"), "check", "metrics", "--extended"], input=page, capture_output=True, text=True,
+                          timeout=PATIENCE_SECONDS, check=False)
+
+
+def assert_clean(page: str) -> None:
+    done = check_metrics(page)
+    assert done.returncode == 0 and done.stderr == "", (done.returncode, done.stderr, page)
+    assert "smaps_audit_build_info" in done.stdout, done.stdout
+
+
+def promtool_has_nothing_to_say(bench: Bench) -> None:
+    assert check_metrics("# TYPE a_total gauge\na_total 1\n").returncode != 0, "promtool sees nothing"
+    with a_service_that_found_a_lie(bench) as service:
+        page = service.get("/metrics")[1]
+        assert "smaps_audit_target_true_rss_bytes{" in page, page
+        assert_clean(page)
+
+
+def promtool_has_nothing_to_say_before_the_first_sweep(bench: Bench) -> None:
+    with a_service_in_its_first_sweep(bench) as service:
+        page = service.get("/metrics")[1]
+        assert "smaps_audit_target_true_rss_bytes" not in page, page
+        assert_clean(page)
+
+
+def with_tls_and_passwords(directory: pathlib.Path) -> pathlib.Path:
+    make_certificate(directory, "server")
+    config = directory / "web.yml"
+    config.write_text("tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
+                      f"basic_auth_users:\n  prometheus: {CHEAP}\n")
+    checked = subprocess.run([program("promtool"), "check", "web-config", config], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    return config
+
+
+def expect_scraped(prometheus: Prometheus, ups: dict[str, int], group: str) -> None:
+    wait_for(f"up: {ups}", lambda: prometheus.by_job("up") == ups)
+    scraped = {name for name, up in ups.items() if up}
+    missing = {bound: prometheus.by_job(f'smaps_audit_target_true_rss_bytes{{target="{group}",bound="{bound}"}}'
+                                        f' - ignoring(bound) smaps_audit_target_reported_rss_bytes{{target="{group}"}}')
+               for bound in ("low", "high")}
+    assert missing["low"].keys() == missing["high"].keys() == scraped, missing
+    for name in scraped:
+        assert 0 < missing["low"][name] <= LIE_BYTES <= missing["high"][name], (name, missing)
+    deficit = prometheus.by_job(f'smaps_audit_target_rss_deficit_bytes{{target="{group}"}}')
+    assert deficit == dict.fromkeys(scraped, LIE_BYTES), deficit
+
+
+def prometheus_scrapes_it_plain_and_over_ipv6(bench: Bench) -> None:
+    listen = ["127.0.0.1:0", f"unix:{bench.directory / 'service' / 'web.sock'}"]
+    if ipv6 := has_ipv6():
+        listen.append("[::1]:0")
+    else:
+        print("left out: nothing can be bound to ::1 here")
+    with a_service_that_found_a_lie(bench, web={"listen": listen}) as service:
+        jobs = [job("plain", listening(service, "127.0.0.1"))]
+        if ipv6:
+            jobs.append(job("ipv6", listening(service, "[::1]")))
+        with Prometheus(bench.directory / "prometheus", jobs) as prometheus:
+            expect_scraped(prometheus, {each["job_name"]: 1 for each in jobs}, service.status()["findings"][0]["group"])
+
+
+def prometheus_scrapes_it_over_tls_with_a_password(bench: Bench) -> None:
+    config = with_tls_and_passwords(bench.directory)
+    tls = {"scheme": "https", "tls_config": {"ca_file": str(bench.directory / "server.crt")}}
+    with a_service_that_found_a_lie(bench, web={"config_file": str(config)}) as service:
+        address = listening(service, "127.0.0.1")
+        jobs = [job("tls", address, **tls, basic_auth={"username": "prometheus", "password": "right"}),
+                job("without a password", address, **tls), job("without TLS", address)]
+        with Prometheus(bench.directory / "prometheus", jobs) as prometheus:
+            expect_scraped(prometheus, {"tls": 1, "without a password": 0, "without TLS": 0},
+                           service.status()["findings"][0]["group"])
+
+
+def assert_fits(service: Auditd, findings: bool) -> None:
+    """Over the unix socket and over TCP; the schema allows no key that it does not name."""
+    schema = strict(json.loads(SCHEMA.read_text()))
+    for who, (code, text) in {"unix": service.get("/api/v1/status"), "tcp": service.get_by_tcp("/api/v1/status")}.items():
+        assert code == 200, (who, code)
+        document = json.loads(text)
+        assert not complaints(schema, document), (who, complaints(schema, document), text)
+        assert bool(document["findings"]) == findings, (who, text)
+        assert all(("pid" in each) == (who == "unix") for each in document["findings"]), (who, text)
+    assert complaints(schema, document | {"more": 1}), "the schema is not strict"
+
+
+def the_status_fits_its_schema_with_and_without_a_finding(bench: Bench) -> None:
+    with Sleeper() as honest:
+        bench.proc.show(honest.pid)
+        with bench.service() as service:
+            wait_for("its audit", lambda: service.status()["totals"]["consistent"])
+            assert_fits(service, findings=False)
+        bench.proc.hide(honest.pid)
+    with a_service_that_found_a_lie(bench) as service:
+        assert_fits(service, findings=True)
+        service.write_config("{")
+        service.process.send_signal(signal.SIGHUP)
+        wait_for("the refusal", lambda: service.status()["state"]["config_error"])
+        assert_fits(service, findings=True)
+
+
+def the_status_fits_its_schema_before_the_first_sweep(bench: Bench) -> None:
+    with a_service_in_its_first_sweep(bench) as service:
+        assert_fits(service, findings=False)
+
+
+CASES = (
+    promtool_has_nothing_to_say,
+    promtool_has_nothing_to_say_before_the_first_sweep,
+    prometheus_scrapes_it_plain_and_over_ipv6,
+    prometheus_scrapes_it_over_tls_with_a_password,
+    the_status_fits_its_schema_with_and_without_a_finding,
+    the_status_fits_its_schema_before_the_first_sweep,
+)
+
+
+def main() -> int:
+    options = options_of(__doc__)
+    try:
+        program("prometheus")
+    except (FetchError, AptError) as error:
+        print(f"SKIP: no Prometheus: {error}")
+        return 77
+    return run(CASES, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
