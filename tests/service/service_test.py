@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from auditd import Auditd, ProcMount, Sleeper, scratch, wait_for  # noqa: E402
+from web_harness import get  # noqa: E402
 
 
 class Bench:
@@ -96,6 +97,23 @@ def over_tcp_nobody_learns_pids_comms_addresses_or_files(bench: Bench) -> None:
                     assert secret not in body, (path, secret)
                 assert not re.search(rf"\b{liar.pid}\b", body), (path, liar.pid)
             assert "pid" in service.get("/api/v1/status")[1], "the unix socket shows all"
+
+
+def the_status_page_is_served_with_all_that_it_needs(bench: Bench) -> None:
+    with Sleeper() as liar:
+        bench.proc.lie_about(liar.pid)
+        with bench.service() as service:
+            wait_for("the finding", lambda: service.status()["findings"])
+            status, headers, page = get(service.port, "/")
+            assert status == 200 and headers["Content-Type"].startswith("text/html"), (status, headers)
+            assert "default-src 'none'" in headers["Content-Security-Policy"], headers
+            assert "unsafe" not in headers["Content-Security-Policy"], headers
+            assert "this kernel misreports memory" in page and str(8192 * 1024) in page, "it says so without JavaScript too"
+            needed = re.findall(r'(?:href|src)="(/[^"]+)"', page)
+            assert {"/page.css", "/page.js"} <= set(needed), needed
+            for path in needed:
+                status, headers, body = get(service.port, path)
+                assert status == 200 and body and headers["X-Content-Type-Options"] == "nosniff", (path, status, headers)
 
 
 def a_healthy_host_is_silent_once(bench: Bench) -> None:
@@ -236,6 +254,7 @@ def what_was_announced_survives_kill_9(bench: Bench) -> None:
 CASES = (
     a_lie_is_found_kept_shown_and_resolved,
     over_tcp_nobody_learns_pids_comms_addresses_or_files,
+    the_status_page_is_served_with_all_that_it_needs,
     a_healthy_host_is_silent_once,
     a_broken_configuration_keeps_the_old_one,
     a_file_stops_all_reading,
