@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace smaps_audit::service {
@@ -13,6 +14,12 @@ namespace {
 constexpr Nanoseconds kAuditGrace = std::chrono::seconds(5);
 constexpr Nanoseconds kPausePoll = std::chrono::seconds(1);
 constexpr Nanoseconds kTidyEvery = std::chrono::minutes(10);
+/// A worker may be broken: what it can make us keep has bounds.
+constexpr std::size_t kMostProcesses = 1'000'000;
+constexpr std::size_t kMostRefusedCalls = 32;
+constexpr std::array kCapabilities{"pagemap",      "pagemap_scan", "procmap_query",
+                                   "smaps_rollup", "numa_maps",    "wchan",
+                                   "pfn_visible",  "kpageflags",   "kpagecount"};
 constexpr Nanoseconds kCardEvery = std::chrono::minutes(1);
 
 std::string bytes_text(std::uint64_t bytes) { return std::to_string(bytes); }
@@ -101,6 +108,7 @@ Nanoseconds HostAuditor::step(Nanoseconds now, Nanoseconds wall) {
   if (now - last_card_ > kCardEvery) watch_store(now, wall);
   Nanoseconds wake = std::min(now + kPausePoll, last_order_ + ping_pause_);
   if (paused.empty()) {
+    if (now < last_done_ + settings_.audit.min_pause) return last_done_ + settings_.audit.min_pause;
     const Scheduler::Step step = scheduler_.next(now);
     if (step.order) {
       if (step.order->kind == OrderKind::list) begin_list();
@@ -138,6 +146,7 @@ void HostAuditor::finish_list(Nanoseconds now, Nanoseconds wall) {
     }
     announce_resolved(change);
   }
+  if (!changes.empty()) news_ = true;
   scheduler_.listed(ledger_.targets(), now);
   end_carried_over(alive, wall);
 }
@@ -156,11 +165,18 @@ void HostAuditor::end_carried_over(const std::vector<Identity>& alive, Nanosecon
 
 void HostAuditor::handle(const Answer& answer, Nanoseconds now, Nanoseconds wall) {
   if (const auto* hello = std::get_if<Hello>(&answer)) {
-    worker_statistics_.capabilities = hello->capabilities;
+    worker_statistics_.capabilities.clear();
+    for (const char* name : kCapabilities) {
+      const auto found = hello->capabilities.find(name);
+      if (found != hello->capabilities.end()) {
+        worker_statistics_.capabilities.insert(*found);
+      }
+    }
     parts_.log.state("worker", LogLevel::info, Event::other, "");
   } else if (const auto* process = std::get_if<ProcessListing>(&answer)) {
     // A worker that audits itself changes what it measures.
-    if (listing_ && process->pid != parts_.worker.pid()) listing_->push_back(*process);
+    const bool wanted = listing_ && process->pid != parts_.worker.pid();
+    if (wanted && listing_->size() < kMostProcesses) listing_->push_back(*process);
   } else if (const auto* screening = std::get_if<Screening>(&answer)) {
     ledger_.screened(*screening);
     scheduler_.screened(*screening, now);
@@ -171,7 +187,9 @@ void HostAuditor::handle(const Answer& answer, Nanoseconds now, Nanoseconds wall
   } else if (const auto* done = std::get_if<Done>(&answer)) {
     finish_order(*done, now, wall);
   } else if (const auto* refused = std::get_if<Refused>(&answer)) {
-    ++worker_statistics_.refused_calls[refused->call];
+    auto& calls = worker_statistics_.refused_calls;
+    ++calls[calls.contains(refused->call) || calls.size() < kMostRefusedCalls ? refused->call
+                                                                              : "other"];
     parts_.log.write(LogLevel::error, Event::worker_replaced,
                      "a worker tried a system call that it has no business with",
                      {{"call", refused->call}});
@@ -180,6 +198,7 @@ void HostAuditor::handle(const Answer& answer, Nanoseconds now, Nanoseconds wall
 
 void HostAuditor::finish_order(const Done& done, Nanoseconds now, Nanoseconds wall) {
   ++progress_;
+  last_done_ = now;
   worker_statistics_.cpu += done.cpu;
   worker_statistics_.peak_rss_bytes =
       std::max(worker_statistics_.peak_rss_bytes, done.peak_rss_bytes);
@@ -190,6 +209,12 @@ void HostAuditor::finish_order(const Done& done, Nanoseconds now, Nanoseconds wa
 std::optional<store::CaptureDraft> HostAuditor::take_capture(const AuditAnswer& answer) {
   if (!answer.capture_bytes || parts_.store == nullptr) {
     if (!answer.capture_problem.empty()) ++captures_lost_;
+    return std::nullopt;
+  }
+  if (*answer.capture_bytes > kLargestScratchBytes) {
+    ++captures_lost_;
+    parts_.log.state("capture", LogLevel::warning, Event::store_degraded,
+                     "one of " + bytes_text(*answer.capture_bytes) + " bytes was not kept");
     return std::nullopt;
   }
   auto draft = parts_.store->begin_capture();
@@ -206,7 +231,11 @@ std::optional<store::CaptureDraft> HostAuditor::take_capture(const AuditAnswer& 
 }
 
 void HostAuditor::take_audit(const AuditAnswer& answer, Nanoseconds now, Nanoseconds wall) {
-  const ProcessReport& report = answer.report;
+  ProcessReport report = answer.report;
+  // What was denied or is gone doesn't tell when it was started; the list does.
+  if (const auto listed = ledger_.identity_of(report.pid); report.start_time_ticks == 0 && listed) {
+    report.start_time_ticks = listed->start_time_ticks;
+  }
   const Identity identity{report.pid, report.start_time_ticks};
   ledger_.tick(now);
   store::Durability stored = store::Durability::lost;
@@ -304,12 +333,11 @@ void HostAuditor::handle(const WorkerLoss& loss, Nanoseconds now, Nanoseconds /*
   } else {
     scheduler_.order_lost(now);
   }
-  parts_.log.write(
-      loss.cause == "stopped" || loss.cause == "grew" ? LogLevel::info : LogLevel::warning,
-      over_process ? Event::target_quarantined : Event::worker_replaced,
-      over_process ? "a worker was lost over a process, which is left alone for now"
-                   : "a worker was replaced",
-      fields);
+  parts_.log.write(loss.cause == "grew" ? LogLevel::info : LogLevel::warning,
+                   over_process ? Event::target_quarantined : Event::worker_replaced,
+                   over_process ? "a worker was lost over a process, which is left alone for now"
+                                : "a worker was replaced",
+                   fields);
   news_ = true;
 }
 

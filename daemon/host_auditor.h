@@ -81,6 +81,7 @@ class HostAuditor {
   std::uint64_t progress_ = 0;
   Nanoseconds ping_pause_ = std::chrono::seconds(30);
   Nanoseconds last_order_{};
+  Nanoseconds last_done_{};
   Nanoseconds last_tidy_{};
   Nanoseconds last_card_{};
   std::optional<probes::BehaviourCard> card_;

@@ -63,8 +63,8 @@ double seconds(Nanoseconds duration) { return std::chrono::duration<double>(dura
 constexpr auto kGauge = MetricType::Gauge;
 constexpr auto kCounter = MetricType::Counter;
 
-constexpr std::array kRestartCauses{"crashed", "deadline", "garbage",      "grew",
-                                    "memory",  "refused",  "start_failed", "stopped"};
+constexpr std::array kRestartCauses{"crashed", "deadline", "garbage",     "grew",
+                                    "memory",  "refused",  "start_failed"};
 constexpr std::array kRefusedCalls{"socket",      "ptrace", "process_vm_readv", "process_vm_writev",
                                    "pidfd_getfd", "execve", "open_for_writing", "other"};
 constexpr std::array kPathClasses{"page", "metrics", "api", "health", "other"};

@@ -7,6 +7,9 @@
 namespace smaps_audit::service {
 namespace {
 
+/// The main loop publishes every 15 s at the latest, whatever workers do.
+constexpr auto kStalled = std::chrono::minutes(1);
+
 HttpResponse shared_response(std::string content_type, std::shared_ptr<const std::string> body) {
   HttpResponse response;
   response.content_type = std::move(content_type);
@@ -18,6 +21,7 @@ HttpResponse shared_response(std::string content_type, std::shared_ptr<const std
 
 void Publisher::publish(std::shared_ptr<const Snapshot> snapshot, const WebTotals& web) {
   auto pages = std::make_shared<Pages>();
+  pages->made = std::chrono::steady_clock::now();
   const ProcessCost cost = read_own_cost();
   const auto shared = [](std::string text) {
     return std::make_shared<const std::string>(std::move(text));
@@ -36,8 +40,12 @@ std::shared_ptr<const Publisher::Pages> Publisher::pages() const {
 }
 
 HttpResponse Publisher::handle(const HttpRequest& request) const {
-  if (request.path == "/-/healthy") return text_response(200, "smaps-auditd is healthy.");
   const auto pages = this->pages();
+  if (request.path == "/-/healthy") {
+    const bool stalled = !pages || std::chrono::steady_clock::now() - pages->made > kStalled;
+    return stalled ? text_response(503, "the main loop has published nothing for a minute")
+                   : text_response(200, "smaps-auditd is healthy.");
+  }
   const bool ready = pages && pages->snapshot->schedule.last_sweep_end;
   if (request.path == "/-/ready") {
     return ready ? text_response(200, "smaps-auditd is ready.")

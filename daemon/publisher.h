@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <functional>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -21,6 +21,7 @@ class Publisher {
 
  private:
   struct Pages {
+    std::chrono::steady_clock::time_point made;
     std::shared_ptr<const Snapshot> snapshot;
     std::shared_ptr<const std::string> metrics;
     std::shared_ptr<const std::string> status;      ///< /api/v1/status, for anybody

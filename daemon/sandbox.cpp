@@ -48,6 +48,7 @@ constexpr std::array kNamedCalls{
     NamedCall{SYS_mprotect, "mprotect_exec"},
     NamedCall{SYS_mmap, "mmap_exec"},
     NamedCall{SYS_ioctl, "ioctl"},
+    NamedCall{SYS_fcntl, "fcntl"},
 };
 
 constexpr std::array kAllowed{
@@ -64,7 +65,7 @@ constexpr std::array kAllowed{
     SCMP_SYS(getdents64),
     SCMP_SYS(ftruncate),
     SCMP_SYS(fsync),
-    SCMP_SYS(fcntl),
+
     SCMP_SYS(dup),
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
@@ -137,6 +138,11 @@ bool add_rules(const Filter& filter) {
   constexpr scmp_datum_t kWrites =
       O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
   return allow_if(filter, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, kWrites, O_RDONLY)) &&
+         // Not F_SETOWN and F_SETSIG, which would have the kernel send signals.
+         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC)) &&
+         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)) &&
+         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD)) &&
+         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD)) &&
          allow_if(filter, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
          allow_if(filter, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
          allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, 0)) &&

@@ -150,6 +150,10 @@ class SpawnerLoop {
       const rlimit most{options_.worker_memory_bytes, options_.worker_memory_bytes};
       ::setrlimit(RLIMIT_AS, &most);
     }
+    // Of the scratch file; a write beyond it is an error, not a signal.
+    const rlimit largest_file{kLargestScratchBytes, kLargestScratchBytes};
+    ::setrlimit(RLIMIT_FSIZE, &largest_file);
+    std::signal(SIGXFSZ, SIG_IGN);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     std::vector<char*> words;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ namespace smaps_audit::service {
 inline constexpr int kOrderFd = 3;    ///< reads orders
 inline constexpr int kAnswerFd = 4;   ///< writes answers
 inline constexpr int kScratchFd = 5;  ///< the capture of an audit, an unlinked file
+
+/// The most that a capture may take.
+inline constexpr std::uint64_t kLargestScratchBytes = std::uint64_t{64} << 20;
 
 /// What the spawner has to say.
 struct WorkerEvent {

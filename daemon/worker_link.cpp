@@ -87,22 +87,18 @@ void WorkerLink::kill(std::string cause) {
   }
 }
 
-void WorkerLink::retire(std::string cause) {
-  if (state_ == State::idle) return kill(std::move(cause));
-  retire_cause_ = std::move(cause);
-}
-
 std::vector<Answer> WorkerLink::read_answers() {
   std::vector<Answer> answers;
   if (!lines_) return answers;
   const LineReader::State state = lines_->fill();
   while (auto line = lines_->take()) {
     auto answer = parse_answer(*line);
-    if (!answer) {
+    // Its last words still count, but of a worker that is being killed nothing else does.
+    if (state_ == State::dying && answer && !std::holds_alternative<Refused>(*answer)) continue;
+    if (!answer || !accept(*answer)) {
       kill("garbage");
       break;
     }
-    accept(*answer);
     answers.push_back(*std::move(answer));
   }
   if (state == LineReader::State::too_long) kill("garbage");
@@ -114,22 +110,37 @@ std::vector<Answer> WorkerLink::read_answers() {
   return answers;
 }
 
-void WorkerLink::accept(Answer& answer) {
-  if (std::holds_alternative<Hello>(answer) && state_ == State::greeting) {
+bool WorkerLink::is_asked_for(const Answer& answer) const {
+  if (std::holds_alternative<Refused>(answer)) return true;
+  if (std::holds_alternative<Hello>(answer)) return state_ == State::greeting;
+  if (state_ != State::busy || !order_) return false;
+  if (const auto* audit = std::get_if<AuditAnswer>(&answer)) {
+    return order_->kind == OrderKind::audit && order_->pid == audit->report.pid;
+  }
+  if (const auto* screening = std::get_if<Screening>(&answer)) {
+    return order_->kind == OrderKind::screen && order_->pid == screening->pid;
+  }
+  if (std::holds_alternative<ProcessListing>(answer)) return order_->kind == OrderKind::list;
+  return true;
+}
+
+bool WorkerLink::accept(const Answer& answer) {
+  if (state_ == State::dying) return true;
+  if (!is_asked_for(answer)) return false;
+  if (std::holds_alternative<Hello>(answer)) {
     state_ = State::idle;
     deadline_.reset();
   }
   const auto* const done = std::get_if<Done>(&answer);
-  if (done == nullptr || state_ != State::busy) return;
+  if (done == nullptr) return true;
   state_ = State::idle;
   order_.reset();
   deadline_.reset();
   failures_in_a_row_ = 0;
   if (options_.memory_limit_bytes != 0 && done->peak_rss_bytes > options_.memory_limit_bytes / 2) {
     kill("grew");
-  } else if (!retire_cause_.empty()) {
-    kill(std::exchange(retire_cause_, {}));
   }
+  return true;
 }
 
 std::string WorkerLink::cause_of(int status) const {
@@ -169,7 +180,6 @@ std::optional<WorkerLoss> WorkerLink::handle(const WorkerEvent& event, Nanosecon
   answers_.reset();
   orders_.reset();
   kill_cause_.clear();
-  retire_cause_.clear();
   // The first one comes at once; one that never gets anything done, later and later.
   Nanoseconds pause{};
   if (failures_in_a_row_ != 0) {

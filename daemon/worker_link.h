@@ -53,15 +53,15 @@ class WorkerLink {
   [[nodiscard]] const std::optional<Order>& order() const { return order_; }
   /// The capture that the last audit left.
   [[nodiscard]] const UniqueFd& scratch() const { return scratch_; }
-  /// Replaces it once its order is done: it has grown, or the settings have changed.
-  void retire(std::string cause);
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
   enum class State : std::uint8_t { none, starting, greeting, idle, busy, dying };
 
   void kill(std::string cause);
-  void accept(Answer& answer);
+  [[nodiscard]] bool is_asked_for(const Answer& answer) const;
+  /// false: nobody asked for it.
+  bool accept(const Answer& answer);
   std::string cause_of(int status) const;
 
   Spawner& spawner_;
@@ -76,7 +76,6 @@ class WorkerLink {
   std::optional<Nanoseconds> deadline_;
   std::optional<Nanoseconds> not_before_ = Nanoseconds{};
   std::string kill_cause_;
-  std::string retire_cause_;
   std::uint64_t failures_in_a_row_ = 0;
 };
 

@@ -52,7 +52,7 @@ struct Attempt {
 };
 
 TEST(Sandbox, RefusesByNameWhatAWorkerHasNoBusinessWith) {
-  const std::array<Attempt, 14> attempts{{
+  const std::array<Attempt, 16> attempts{{
       {"socket", [] { ::socket(AF_INET, SOCK_STREAM, 0); }},
       {"connect", [] { ::connect(0, nullptr, 0); }},
       {"ptrace", [] { ::syscall(SYS_ptrace, 16, 1, 0, 0); }},
@@ -67,6 +67,8 @@ TEST(Sandbox, RefusesByNameWhatAWorkerHasNoBusinessWith) {
       {"mmap_exec",
        [] { ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }},
       {"ioctl", [] { ::syscall(SYS_ioctl, 0, 0x5401, 0); }},
+      {"fcntl", [] { ::fcntl(0, F_SETOWN, ::getppid()); }},
+      {"fcntl", [] { ::fcntl(0, F_SETFL, O_ASYNC); }},
       {"other", [] { ::syscall(SYS_unlinkat, AT_FDCWD, "/tmp/smaps-audit-never", 0); }},
   }};
   for (const Attempt& attempt : attempts) {
