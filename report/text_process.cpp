@@ -16,6 +16,8 @@ namespace {
 using Lines = std::vector<std::string>;
 
 constexpr std::size_t kLabelColumns = 10;
+constexpr std::size_t kWrongLines = 4;
+constexpr std::string_view kEllipsis = " ...";
 
 void append(Lines& lines, const Lines& more) {
   lines.insert(lines.end(), more.begin(), more.end());
@@ -198,7 +200,15 @@ Lines notes_and_table(const ProcessReport& process, std::size_t used, const Text
   return lines;
 }
 
+// What is left out is shown to be.
 void append_at_most(Lines& lines, Lines more, std::size_t most) {
+  if (more.size() > most && most != 0) {
+    std::string& last = more[most - 1];
+    last.erase(last.find_last_not_of(" ,;") + 1);
+    if (last.size() > kEllipsis.size())
+      last.resize(last.find_last_of(' ', last.size() - kEllipsis.size()));
+    last += kEllipsis;
+  }
   more.resize(std::min(more.size(), most));
   append(lines, more);
 }
@@ -211,7 +221,7 @@ Lines finding_lines(const ProcessReport& process, const TextStyle& style) {
   const std::vector<const Finding*> findings = by_weight(process);
   const Finding& worst = *findings.front();
   Lines head{first_line(process, claim_text(process, worst), error_text(worst), style)};
-  append_at_most(head, labelled("Wrong", wrong_text(findings), style), 3);
+  append_at_most(head, labelled("Wrong", wrong_text(findings), style), kWrongLines);
   append_at_most(head, labelled("Sure", basis_text(worst), style), 2);
   Lines tail = defect_lines(findings, process.pid, style);
   append(tail, notes_and_table(process, head.size() + tail.size() + kWhereLines, style));
