@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -131,27 +132,36 @@ bool allow_if(const Filter& filter, int call, scmp_arg_cmp condition) {
   return seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, call, 1, &condition) == 0;
 }
 
+// Of the call's argument number `argument`: equal to `value`, or none of the bits of `mask`.
+scmp_arg_cmp equals(unsigned argument, std::uint64_t value) {
+  return {.arg = argument, .op = SCMP_CMP_EQ, .datum_a = value, .datum_b = 0};
+}
+scmp_arg_cmp has_none_of(unsigned argument, std::uint64_t mask) {
+  return {.arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = 0};
+}
+
 bool add_rules(const Filter& filter) {
   for (const int call : kAllowed) {
     if (!allow(filter, call)) return false;
   }
-  constexpr scmp_datum_t kWrites =
+  // O_RDONLY is 0, and O_TMPFILE holds O_DIRECTORY, which is harmless.
+  static_assert(O_RDONLY == 0);
+  constexpr std::uint64_t kWrites =
       O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY);
-  return allow_if(filter, SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, kWrites, O_RDONLY)) &&
+  return allow_if(filter, SCMP_SYS(openat), has_none_of(2, kWrites)) &&
          // Not F_SETOWN and F_SETSIG, which would have the kernel send signals.
-         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC)) &&
-         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL)) &&
-         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD)) &&
-         allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD)) &&
-         allow_if(filter, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
-         allow_if(filter, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)) &&
-         allow_if(filter, SCMP_SYS(kill), SCMP_A1(SCMP_CMP_EQ, 0)) &&
-         allow_if(filter, SCMP_SYS(tgkill),
-                  SCMP_A0(SCMP_CMP_EQ, static_cast<scmp_datum_t>(::getpid()))) &&
+         allow_if(filter, SCMP_SYS(fcntl), equals(1, F_DUPFD_CLOEXEC)) &&
+         allow_if(filter, SCMP_SYS(fcntl), equals(1, F_GETFL)) &&
+         allow_if(filter, SCMP_SYS(fcntl), equals(1, F_GETFD)) &&
+         allow_if(filter, SCMP_SYS(fcntl), equals(1, F_SETFD)) &&
+         allow_if(filter, SCMP_SYS(mmap), has_none_of(2, PROT_EXEC)) &&
+         allow_if(filter, SCMP_SYS(mprotect), has_none_of(2, PROT_EXEC)) &&
+         allow_if(filter, SCMP_SYS(kill), equals(1, 0)) &&
+         allow_if(filter, SCMP_SYS(tgkill), equals(0, static_cast<std::uint64_t>(::getpid()))) &&
          // Resource limits are read, never set.
-         allow_if(filter, SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)) &&
-         allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, uapi::kPagemapScan)) &&
-         allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, uapi::kProcmapQuery));
+         allow_if(filter, SCMP_SYS(prlimit64), equals(2, 0)) &&
+         allow_if(filter, SCMP_SYS(ioctl), equals(1, uapi::kPagemapScan)) &&
+         allow_if(filter, SCMP_SYS(ioctl), equals(1, uapi::kProcmapQuery));
 }
 
 }  // namespace

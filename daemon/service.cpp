@@ -42,10 +42,12 @@ Nanoseconds wall_now() { return clock_now(CLOCK_REALTIME); }
 
 // So that the hosts of a fleet don't sweep in step.
 Nanoseconds offset_of_this_machine(Nanoseconds interval) {
+  sd_id128_t ours{};
   sd_id128_t id{};
-  constexpr sd_id128_t kOurs =
-      SD_ID128_MAKE(5c, 1d, 6f, 0c, 6c, 0a, 4b, 7f, 9a, 3f, 7a, 5b, 1c, 2d, 3e, 00);
-  if (::sd_id128_get_machine_app_specific(kOurs, &id) < 0) return Nanoseconds{};
+  if (::sd_id128_from_string("5c1d6f0c6c0a4b7f9a3f7a5b1c2d3e00", &ours) < 0 ||
+      ::sd_id128_get_machine_app_specific(ours, &id) < 0) {
+    return Nanoseconds{};
+  }
   return Nanoseconds{
       static_cast<std::int64_t>(id.qwords[0] % static_cast<std::uint64_t>(interval.count()))};
 }

@@ -9,13 +9,24 @@ if command -v ccache >/dev/null; then
   export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
 fi
 
-# build PRESET [cmake option …]: configures and builds.
-build() {
+# configure PRESET [cmake option …]: quiet unless it fails.
+configure() {
   local preset=$1
   shift
   cmake --preset "$preset" "$@" >"build-$preset.log" 2>&1 || { cat "build-$preset.log"; rm -f "build-$preset.log"; return 1; }
   rm -f "build-$preset.log"
-  cmake --build --preset "$preset" --parallel "$jobs"
+}
+
+# build PRESET [cmake option …]: configures and builds.
+build() {
+  configure "$@"
+  cmake --build --preset "$1" --parallel "$jobs"
+}
+
+# build_targets PRESET TARGET…: these alone.
+build_targets() {
+  configure "$1"
+  cmake --build --preset "$1" --parallel "$jobs" --target "${@:2}"
 }
 
 # Sources of the project that git knows or would add, by the end of their names.
