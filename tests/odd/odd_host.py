@@ -99,6 +99,10 @@ def simple(options: argparse.Namespace, pid: int, *words: str, **more) -> Outcom
         time.sleep(0.01)  # it says that it is ready, and then waits
     _, report, _ = check(options, pid, *words, **more)
     bad = wrong(one(report), "consistent")
+    # One that was stopped before it was frozen runs into its stop again when it is let go.
+    until = time.monotonic() + 5
+    while "(running)" in state_of(pid) and time.monotonic() < until:
+        time.sleep(0.01)
     if state_of(pid) != before:
         bad.append(f"{before} became {state_of(pid)}")
     return bad, said(one(report))
