@@ -157,6 +157,7 @@ class SpawnerLoop {
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     std::vector<char*> words;
+    words.reserve(options_.worker_command.size() + 1);
     for (const std::string& word : options_.worker_command) {
       words.push_back(const_cast<char*>(word.c_str()));
     }

@@ -54,7 +54,7 @@ struct Attempt {
 TEST(Sandbox, RefusesByNameWhatAWorkerHasNoBusinessWith) {
   const std::array<Attempt, 16> attempts{{
       {"socket", [] { ::socket(AF_INET, SOCK_STREAM, 0); }},
-      {"connect", [] { ::connect(0, nullptr, 0); }},
+      {"connect", [] { static_cast<void>(::connect(0, nullptr, 0)); }},
       {"ptrace", [] { ::syscall(SYS_ptrace, 16, 1, 0, 0); }},
       {"process_vm_readv", [] { ::syscall(SYS_process_vm_readv, 1, 0, 0, 0, 0, 0); }},
       {"process_vm_writev", [] { ::syscall(SYS_process_vm_writev, 1, 0, 0, 0, 0, 0); }},
@@ -65,7 +65,10 @@ TEST(Sandbox, RefusesByNameWhatAWorkerHasNoBusinessWith) {
       {"fork", [] { ::syscall(SYS_fork); }},
       {"kill", [] { ::kill(::getppid(), SIGTERM); }},
       {"mmap_exec",
-       [] { ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }},
+       [] {
+         static_cast<void>(
+             ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+       }},
       {"ioctl", [] { ::syscall(SYS_ioctl, 0, 0x5401, 0); }},
       {"fcntl", [] { ::fcntl(0, F_SETOWN, ::getppid()); }},
       {"fcntl", [] { ::fcntl(0, F_SETFL, O_ASYNC); }},
