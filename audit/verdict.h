@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,21 @@ enum class Interface : std::uint8_t {
 /// What makes a finding more than a coincidence (docs/method.md §5–§7).
 enum class Basis : std::uint8_t { asleep, series, same_record, frozen };
 enum class Cause : std::uint8_t { mprotect, numa_hint };
+
+/// All of each, in the order of their declaration.
+inline constexpr std::array kVerdicts{Verdict::consistent, Verdict::finding,  Verdict::inconclusive,
+                                      Verdict::denied,     Verdict::vanished, Verdict::skipped};
+inline constexpr std::array kDirections{Direction::deficit, Direction::excess};
+inline constexpr std::array kInterfaces{
+    Interface::smaps,        Interface::smaps_rollup, Interface::numa_maps, Interface::pagemap,
+    Interface::pagemap_scan, Interface::status,       Interface::statm};
+inline constexpr std::array kBases{Basis::asleep, Basis::series, Basis::same_record, Basis::frozen};
+inline constexpr std::array kCauses{Cause::mprotect, Cause::numa_hint};
+
+/// Something is said of the process: it is right, or it is wrong.
+constexpr bool is_conclusive(Verdict verdict) {
+  return verdict == Verdict::consistent || verdict == Verdict::finding;
+}
 
 std::string_view name_of(Verdict verdict);
 std::string_view name_of(Direction direction);

@@ -15,10 +15,6 @@
 namespace smaps_audit {
 namespace {
 
-bool is_conclusive(const ProcessReport& process) {
-  return process.verdict == Verdict::consistent || process.verdict == Verdict::finding;
-}
-
 ProcessReport skipped_self(int pid) {
   ProcessReport process;
   process.pid = pid;
@@ -150,7 +146,7 @@ int exit_code_of(const AuditReport& report, const Selection& selection, double m
       report.processes.begin(), report.processes.end(), [&](const ProcessReport& process) {
         const bool named = std::find(selection.pids.begin(), selection.pids.end(), process.pid) !=
                            selection.pids.end();
-        return named && !is_conclusive(process);
+        return named && !is_conclusive(process.verdict);
       });
   if (named_unclear) return kExitInconclusive;
   const bool selected_otherwise = selection.all || selection.has_filter();

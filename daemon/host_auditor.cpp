@@ -20,7 +20,7 @@ constexpr std::size_t kMostRefusedCalls = 32;
 constexpr std::array kCapabilities{"pagemap",      "pagemap_scan", "procmap_query",
                                    "smaps_rollup", "numa_maps",    "wchan",
                                    "pfn_visible",  "kpageflags",   "kpagecount"};
-constexpr Nanoseconds kCardEvery = std::chrono::minutes(1);
+constexpr Nanoseconds kTendEvery = std::chrono::minutes(1);
 
 std::string bytes_text(std::uint64_t bytes) { return std::to_string(bytes); }
 
@@ -71,7 +71,7 @@ HostAuditor::HostAuditor(Parts parts, const Settings& settings, GroupOf group_of
   if (const auto open = parts_.store->open_findings(wall)) {
     for (const auto& finding : *open) carried_over_.push_back(finding.key.process);
   }
-  watch_store(now, wall);
+  tend_store(now, wall);
 }
 
 std::string HostAuditor::why_paused() const {
@@ -105,7 +105,7 @@ Nanoseconds HostAuditor::step(Nanoseconds now, Nanoseconds wall) {
     return parts_.worker.deadline().value_or(now + kPausePoll);
   }
   if (!parts_.worker.is_idle()) return now + kPausePoll;
-  if (now - last_card_ > kCardEvery) watch_store(now, wall);
+  if (now - last_tended_ > kTendEvery) tend_store(now, wall);
   Nanoseconds wake = std::min(now + kPausePoll, last_order_ + ping_pause_);
   if (paused.empty()) {
     if (now < last_done_ + settings_.audit.min_pause) return last_done_ + settings_.audit.min_pause;
@@ -260,7 +260,7 @@ void HostAuditor::take_audit(const AuditAnswer& answer, Nanoseconds now, Nanosec
       parts_.log.state("capture", LogLevel::warning, Event::store_degraded,
                        recorded.capture_problem->message());
     }
-    watch_store(now, wall);
+    say_store_health();
   }
   for (const FindingChange& change : changes) {
     if (change.kind == FindingChange::Kind::opened) announce(change, report, stored);
@@ -298,13 +298,18 @@ void HostAuditor::announce_resolved(const FindingChange& change) {
                    "resolved in " + change.comm + ": " + change.why, fields);
 }
 
-void HostAuditor::watch_store(Nanoseconds now, Nanoseconds wall) {
+void HostAuditor::tend_store(Nanoseconds now, Nanoseconds wall) {
   if (parts_.store == nullptr) return;
-  last_card_ = now;
+  last_tended_ = now;
   if (now - last_tidy_ > kTidyEvery) {
     last_tidy_ = now;
     [[maybe_unused]] const auto tidied = parts_.store->tidy(wall);
   }
+  take_up_card(wall);
+  say_store_health();
+}
+
+void HostAuditor::take_up_card(Nanoseconds wall) {
   const auto taken = parts_.store->take_up_card(settings_.probe.spool, wall);
   if (taken && *taken) {
     parts_.log.info("a probe run was taken up", {{"spool", settings_.probe.spool}});
@@ -313,6 +318,9 @@ void HostAuditor::watch_store(Nanoseconds now, Nanoseconds wall) {
     parts_.log.state("probe spool", LogLevel::warning, Event::other, taken.error().message());
   }
   if (auto card = parts_.store->card(parts_.host.boot_id, wall); card) card_ = *std::move(card);
+}
+
+void HostAuditor::say_store_health() {
   const auto health = parts_.store->health();
   parts_.log.state("store", LogLevel::error, Event::store_degraded,
                    health.trouble ? health.trouble->message() : "");

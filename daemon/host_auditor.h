@@ -63,7 +63,9 @@ class HostAuditor {
   std::optional<store::CaptureDraft> take_capture(const AuditAnswer& answer);
   void announce(const FindingChange& change, const ProcessReport& report, store::Durability stored);
   void announce_resolved(const FindingChange& change);
-  void watch_store(Nanoseconds now, Nanoseconds wall);
+  void tend_store(Nanoseconds now, Nanoseconds wall);
+  void take_up_card(Nanoseconds wall);
+  void say_store_health();
   void finish_order(const Done& done, Nanoseconds now, Nanoseconds wall);
   [[nodiscard]] Nanoseconds deadline_of(const Order& order) const;
   [[nodiscard]] std::string why_paused() const;
@@ -83,7 +85,7 @@ class HostAuditor {
   Nanoseconds last_order_{};
   Nanoseconds last_done_{};
   Nanoseconds last_tidy_{};
-  Nanoseconds last_card_{};
+  Nanoseconds last_tended_{};
   std::optional<probes::BehaviourCard> card_;
   Nanoseconds started_{};
   Nanoseconds config_loaded_{};

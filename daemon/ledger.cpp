@@ -10,10 +10,6 @@ namespace {
 
 constexpr std::size_t kMostListedFindings = 1000;
 
-bool is_conclusive(Verdict verdict) {
-  return verdict == Verdict::consistent || verdict == Verdict::finding;
-}
-
 bool is_rss_deficit(const Finding& finding) {
   return finding.interface == Interface::smaps && finding.field == "Rss" &&
          finding.direction == Direction::deficit && !finding.against;
@@ -36,10 +32,10 @@ void add(MemorySum& sum, std::uint64_t reported, const Interval& truth) {
 
 }  // namespace
 
-std::uint64_t rss_deficit_of(const std::vector<Finding>& findings) {
+std::uint64_t Ledger::rss_deficit_of(const Known& known) {
   std::uint64_t most = 0;
-  for (const Finding& finding : findings) {
-    if (is_rss_deficit(finding)) most = std::max(most, finding.error_bytes);
+  for (const auto& [key, open] : known.open) {
+    if (is_rss_deficit(open.finding)) most = std::max(most, open.finding.error_bytes);
   }
   return most;
 }
@@ -138,6 +134,7 @@ std::vector<FindingChange> Ledger::audited(const ProcessReport& report, Nanoseco
 
 std::vector<Target> Ledger::targets() const {
   std::vector<Target> targets;
+  targets.reserve(known_.size());
   for (const auto& [identity, known] : known_) {
     targets.push_back({identity, known.listing.page_table_bytes});
   }
@@ -165,9 +162,7 @@ void Ledger::tick(Nanoseconds monotonic_now) {
   ticked_ = monotonic_now;
   const double seconds = std::chrono::duration<double>(passed).count();
   for (const auto& [identity, known] : known_) {
-    std::vector<Finding> open;
-    for (const auto& [key, entry] : known.open) open.push_back(entry.finding);
-    const std::uint64_t missing = rss_deficit_of(open);
+    const std::uint64_t missing = rss_deficit_of(known);
     if (missing != 0) byte_seconds_[known.group.name] += seconds * static_cast<double>(missing);
   }
 }
@@ -176,14 +171,12 @@ void Ledger::describe_process(const Known& known, GroupSnapshot& group, Snapshot
   ++group.processes;
   group.configured = group.configured || known.group.configured;
   group.status_rss_bytes += known.listing.rss_bytes.value_or(0);
-  std::vector<Finding> open;
   for (const auto& [key, entry] : known.open) {
-    open.push_back(entry.finding);
     if (entry.finding.defect) group.defects.insert(*entry.finding.defect);
   }
-  group.findings += open.size();
-  if (!open.empty()) ++group.processes_with_finding;
-  group.rss_deficit_bytes += rss_deficit_of(open);
+  group.findings += known.open.size();
+  if (!known.open.empty()) ++group.processes_with_finding;
+  group.rss_deficit_bytes += rss_deficit_of(known);
   if (!known.report) {
     ++group.pending;
     return;

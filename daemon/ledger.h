@@ -66,6 +66,9 @@ class Ledger {
     std::map<std::string, OpenFinding> open;  ///< by key_of()
   };
 
+  /// What smaps leaves out of Rss by its open findings: the largest, for each is of the whole
+  /// process.
+  static std::uint64_t rss_deficit_of(const Known& known);
   static std::string key_of(const Finding& finding);
   static FindingChange change(FindingChange::Kind kind, const Identity& identity,
                               const Known& known, const Finding& finding, std::string why = {});
@@ -81,8 +84,5 @@ class Ledger {
   std::uint64_t audits_ = 0;
   std::uint64_t screenings_ = 0;
 };
-
-/// What smaps leaves out of Rss by these findings: the largest, for each is of the whole process.
-std::uint64_t rss_deficit_of(const std::vector<Finding>& findings);
 
 }  // namespace smaps_audit::service

@@ -14,9 +14,9 @@
 #include <array>
 #include <cctype>
 #include <cstdlib>
-#include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_text.h"
 #include "report/printable.h"
 
 namespace smaps_audit::service {
@@ -48,18 +48,14 @@ bool stderr_is_the_journal() {
 
 std::string rfc3339(std::chrono::system_clock::time_point when) {
   const auto since = when.time_since_epoch();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
-  const auto millis = std::chrono::floor<std::chrono::milliseconds>(since - seconds).count();
-  const std::time_t time = seconds.count();
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-  return std::string{text.data()} + "." + std::to_string(1000 + millis).substr(1) + "Z";
+  const auto millis = std::chrono::floor<std::chrono::milliseconds>(since) -
+                      std::chrono::floor<std::chrono::seconds>(since);
+  return utc_text(since, "%Y-%m-%dT%H:%M:%S") + "." +
+         std::to_string(1000 + millis.count()).substr(1) + "Z";
 }
 
 std::string logfmt_value(std::string_view raw) {
-  const std::string value = printable(raw);
+  std::string value = printable(raw);
   if (!value.empty() && value.find_first_of(" \"=\\") == std::string::npos) return value;
   std::string quoted = "\"";
   for (const char c : value) {
@@ -85,6 +81,7 @@ void send_to_journal(LogLevel level, Event event, std::string_view message,
     entries.push_back("SMAPS_" + key + "=" + printable(value));
   }
   std::vector<iovec> parts;
+  parts.reserve(entries.size());
   for (std::string& entry : entries) parts.push_back({entry.data(), entry.size()});
   ::sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }

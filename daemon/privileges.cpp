@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <vector>
 
 namespace smaps_audit::service {
 namespace {
@@ -64,21 +65,6 @@ Result<Ok> keep_reading_capabilities() {
     if (cap_set_ambient(value, CAP_SET) != 0) return failed("cannot keep a capability across exec");
   }
   return Ok{};
-}
-
-std::vector<std::string> effective_capabilities() {
-  std::vector<std::string> names;
-  const Capabilities held{cap_get_proc()};
-  if (!held) return names;
-  for (cap_value_t value = 0; value <= CAP_LAST_CAP; ++value) {
-    cap_flag_value_t is_held = CAP_CLEAR;
-    if (cap_get_flag(held.get(), value, CAP_EFFECTIVE, &is_held) != 0 || is_held != CAP_SET) {
-      continue;
-    }
-    const std::unique_ptr<char, CapFree> name{cap_to_name(value)};
-    if (name) names.emplace_back(name.get());
-  }
-  return names;
 }
 
 }  // namespace smaps_audit::service

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/result.h"
 
 /// Who holds what (docs/design.md, "The service"): the parent nothing, the spawner and its workers
@@ -16,8 +13,5 @@ Result<Ok> drop_all_capabilities();
 /// Of what the process holds, keeps the three that reading takes, for itself and across exec
 /// (inheritable, ambient; and the bounding set where that may be changed); drops the rest.
 Result<Ok> keep_reading_capabilities();
-
-/// Names of the capabilities in the effective set: "cap_sys_ptrace".
-std::vector<std::string> effective_capabilities();
 
 }  // namespace smaps_audit::service

@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 using std::chrono::nanoseconds;
 
-constexpr std::array<std::string_view, 5> kOrderWords{"list", "screen", "audit", "ping", "quit"};
+constexpr std::array<std::string_view, 4> kOrderWords{"list", "screen", "audit", "ping"};
 
 // Thrown by what follows, caught in parse_answer(), beside the library's own.
 struct BadAnswer : std::runtime_error {

@@ -25,7 +25,6 @@ enum class OrderKind : std::uint8_t {
   screen,  ///< one process: status and smaps_rollup
   audit,   ///< one process: as `smaps-audit check`
   ping,    ///< nothing, to see that it answers
-  quit,
 };
 
 struct Order {

@@ -21,8 +21,6 @@
 /// processes whose audit told both sides, so that reported and true can be compared.
 namespace smaps_audit::service {
 
-inline constexpr std::array kVerdicts{Verdict::consistent, Verdict::finding,  Verdict::inconclusive,
-                                      Verdict::denied,     Verdict::vanished, Verdict::skipped};
 using VerdictCounts = std::array<std::uint64_t, kVerdicts.size()>;  ///< by Verdict
 
 /// Reported and true, over the same processes at the same moments.

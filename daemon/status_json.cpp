@@ -179,10 +179,10 @@ Json cost_json(const Snapshot& snapshot, const ProcessCost& cost) {
 Json store_json(const StoreStatistics& store, bool all) {
   return {{"healthy", store.healthy},
           {"problem", text_for(all, store.problem, kSeeTheLog)},
-          {"findings", store.findings ? Json(*store.findings) : Json(nullptr)},
+          {"findings", or_null(store.findings)},
           {"open_findings", store.open_findings},
-          {"captures", store.captures ? Json(*store.captures) : Json(nullptr)},
-          {"bytes", store.bytes ? Json(*store.bytes) : Json(nullptr)}};
+          {"captures", or_null(store.captures)},
+          {"bytes", or_null(store.bytes)}};
 }
 
 Json card_json(const std::optional<probes::BehaviourCard>& card) {

@@ -64,7 +64,7 @@ class Worker {
       if (!line) return kExitClean;
       const auto order = parse_order(*line);
       if (!order) return complain(order.error());
-      if (order->kind == OrderKind::quit || !obey(*order)) return kExitClean;
+      if (!obey(*order)) return kExitClean;
     }
   }
 

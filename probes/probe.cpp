@@ -2,6 +2,9 @@
 #include "probes/probe.h"
 
 #include <algorithm>
+#include <array>
+
+#include "base/find_named.h"
 
 namespace smaps_audit::probes {
 namespace {
@@ -22,6 +25,11 @@ std::string_view name_of(Outcome outcome) {
     case Outcome::skipped: return "skipped";
   }
   return "unknown";
+}
+
+Outcome outcome_of(std::string_view name) {
+  constexpr std::array kOutcomes{Outcome::pass, Outcome::fail, Outcome::skipped};
+  return find_named(kOutcomes, name).value_or(Outcome::inconclusive);
 }
 
 std::optional<std::int64_t> Observation::fact(std::string_view name) const {

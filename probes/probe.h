@@ -19,6 +19,8 @@ namespace smaps_audit::probes {
 
 enum class Outcome : std::uint8_t { pass, fail, inconclusive, skipped };
 std::string_view name_of(Outcome outcome);
+/// `inconclusive` for any other word.
+Outcome outcome_of(std::string_view name);
 
 /// What a region is there for. A control that does not read as declared makes the whole probe
 /// inconclusive: then it is the instrument that is broken, or the truth.

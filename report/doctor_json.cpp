@@ -10,8 +10,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json bool_or_null(const std::optional<bool>& value) { return value ? Json(*value) : Json(nullptr); }
-
 }  // namespace
 
 void write_doctor_json(std::ostream& out, const DoctorReport& report) {
@@ -23,7 +21,7 @@ void write_doctor_json(std::ostream& out, const DoctorReport& report) {
   for (const DoctorFeature& feature : report.features) {
     Json row;
     row["id"] = feature.id;
-    row["works"] = bool_or_null(feature.works);
+    row["works"] = or_null(feature.works);
     row["detail"] = text_or_null(feature.detail);
     row["cost"] = text_or_null(feature.cost);
     row["remedy"] = text_or_null(feature.remedy);
@@ -34,7 +32,7 @@ void write_doctor_json(std::ostream& out, const DoctorReport& report) {
     Json row;
     row["name"] = level.name;
     row["gives"] = level.gives;
-    row["held"] = bool_or_null(level.held);
+    row["held"] = or_null(level.held);
     levels.push_back(std::move(row));
   }
   out << dump(json, 1) << '\n';

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
-#include <ctime>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "base/hex.h"
+#include "base/utc_text.h"
 #include "report/json_parts.h"
 #include "report/printable.h"
 #include "report/report.h"
@@ -13,16 +12,6 @@ namespace smaps_audit {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-template <class Enum>
-Json name_or_null(const std::optional<Enum>& value) {
-  return value ? Json(std::string{name_of(*value)}) : Json(nullptr);
-}
 
 Json host_json(const HostInfo& host) {
   Json json;
@@ -166,27 +155,18 @@ Json process_json(const ProcessReport& process) {
   return json;
 }
 
-// RFC 3339 in UTC with microseconds; nullopt for a time that no calendar holds.
-std::optional<std::string> rfc3339(std::chrono::nanoseconds since_epoch) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
-  const auto micros = std::chrono::floor<std::chrono::microseconds>(since_epoch - seconds);
-  const std::time_t time = seconds.count();
-  std::tm parts{};
-  if (gmtime_r(&time, &parts) == nullptr) return std::nullopt;
-  std::array<char, 32> date{};
-  if (std::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts) == 0)
-    return std::nullopt;
-  const std::string fraction = std::to_string(1'000'000 + micros.count()).substr(1);
-  return std::string{date.data()} + "." + fraction + "Z";
-}
-
 }  // namespace
 
 Json text_or_null(std::string_view bytes) {
   return bytes.empty() ? Json(nullptr) : Json(utf8_or_escaped(bytes));
 }
 
-Json time_json(std::chrono::nanoseconds since_epoch) { return or_null(rfc3339(since_epoch)); }
+Json time_json(std::chrono::nanoseconds since_epoch) {
+  const auto micros = std::chrono::floor<std::chrono::microseconds>(since_epoch) -
+                      std::chrono::floor<std::chrono::seconds>(since_epoch);
+  return utc_text(since_epoch, "%Y-%m-%dT%H:%M:%S") + "." +
+         std::to_string(1'000'000 + micros.count()).substr(1) + "Z";
+}
 
 // Everything was made UTF-8 above, so nothing is replaced; and dump cannot throw if that is ever
 // wrong. ASCII only: a report that is read on a terminal holds no control character either.

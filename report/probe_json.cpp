@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
+#include "base/find_named.h"
 #include "report/card_report.h"
 #include "report/json_parts.h"
 #include "report/probe_report.h"
@@ -38,18 +40,8 @@ std::string string_or_empty(const nlohmann::json& json) {
 }
 
 DefectState state_of(const std::string& name) {
-  for (const DefectState state : {DefectState::present, DefectState::absent}) {
-    if (name == name_of(state)) return state;
-  }
-  return DefectState::unknown;
-}
-
-probes::Outcome outcome_of(const std::string& name) {
-  using probes::Outcome;
-  for (const Outcome outcome : {Outcome::pass, Outcome::fail, Outcome::skipped}) {
-    if (name == name_of(outcome)) return outcome;
-  }
-  return Outcome::inconclusive;
+  constexpr std::array kStates{DefectState::present, DefectState::absent};
+  return find_named(kStates, name).value_or(DefectState::unknown);
 }
 
 BehaviourCard read_card(const nlohmann::json& json) {
@@ -71,7 +63,7 @@ BehaviourCard read_card(const nlohmann::json& json) {
   for (const nlohmann::json& row : json.at("probes")) {
     card.probes.push_back(
         {.probe = row.at("probe"),
-         .outcome = outcome_of(row.at("outcome")),
+         .outcome = probes::outcome_of(row.at("outcome").get<std::string>()),
          .reason = string_or_empty(row.at("reason")),
          .taken = std::chrono::nanoseconds{row.at("taken_ns").get<std::int64_t>()}});
   }

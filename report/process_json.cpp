@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "base/find_named.h"
 #include "base/parse_int.h"
 #include "report/report.h"
 
@@ -13,15 +14,6 @@ namespace smaps_audit {
 namespace {
 
 using Json = nlohmann::json;
-
-constexpr std::array kVerdicts{Verdict::consistent, Verdict::finding,  Verdict::inconclusive,
-                               Verdict::denied,     Verdict::vanished, Verdict::skipped};
-constexpr std::array kDirections{Direction::deficit, Direction::excess};
-constexpr std::array kInterfaces{Interface::smaps,   Interface::smaps_rollup, Interface::numa_maps,
-                                 Interface::pagemap, Interface::pagemap_scan, Interface::status,
-                                 Interface::statm};
-constexpr std::array kBases{Basis::asleep, Basis::series, Basis::same_record, Basis::frozen};
-constexpr std::array kCauses{Cause::mprotect, Cause::numa_hint};
 
 // Thrown by what follows, caught in process_from_json(), beside the library's own.
 struct BadReport : std::runtime_error {
@@ -31,9 +23,7 @@ struct BadReport : std::runtime_error {
 template <class Enum, std::size_t N>
 Enum named(const std::array<Enum, N>& values, const Json& json) {
   const auto word = json.get<std::string>();
-  for (const Enum value : values) {
-    if (name_of(value) == word) return value;
-  }
+  if (const auto value = find_named(values, word)) return *value;
   throw BadReport{"\"" + word + "\" is no word for it"};
 }
 

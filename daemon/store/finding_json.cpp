@@ -11,16 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-template <class T>
-Json or_null(const std::optional<T>& value) {
-  return value ? Json(*value) : Json(nullptr);
-}
-
-template <class Enum>
-Json name_or_null(const std::optional<Enum>& value) {
-  return value ? Json(std::string{name_of(*value)}) : Json(nullptr);
-}
-
 void add_interval(Json& json, const std::string& name, const std::optional<Interval>& interval) {
   json[name + "_low_bytes"] = interval ? Json(interval->low) : Json(nullptr);
   json[name + "_high_bytes"] = interval ? Json(interval->high) : Json(nullptr);

@@ -3,15 +3,10 @@
 
 #include <array>
 
+#include "base/find_named.h"
+
 namespace smaps_audit::store {
 namespace {
-
-constexpr std::array kDirections{Direction::deficit, Direction::excess};
-constexpr std::array kInterfaces{Interface::smaps,   Interface::smaps_rollup, Interface::numa_maps,
-                                 Interface::pagemap, Interface::pagemap_scan, Interface::status,
-                                 Interface::statm};
-constexpr std::array kBases{Basis::asleep, Basis::series, Basis::same_record, Basis::frozen};
-constexpr std::array kCauses{Cause::mprotect, Cause::numa_hint};
 
 constexpr std::string_view kSelect =
     "SELECT f.id, boot_id, pid, start_time_ticks, check_id, interface, field, comm, target_group, "
@@ -27,12 +22,9 @@ std::string select_where(std::string_view condition) {
 
 template <class Enum, std::size_t N>
 bool read_word(const std::string& word, const std::array<Enum, N>& values, Enum& into) {
-  for (const Enum value : values) {
-    if (name_of(value) != word) continue;
-    into = value;
-    return true;
-  }
-  return false;
+  const auto value = find_named(values, word);
+  into = value.value_or(into);
+  return value.has_value();
 }
 
 template <class Enum, std::size_t N>

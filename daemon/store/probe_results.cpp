@@ -66,14 +66,6 @@ Result<Ok> write_outcomes(const Database& database, const probes::BehaviourCard&
   return Ok{};
 }
 
-probes::Outcome outcome_of(const std::string& name) {
-  using probes::Outcome;
-  for (const Outcome outcome : {Outcome::pass, Outcome::fail, Outcome::skipped}) {
-    if (name == probes::name_of(outcome)) return outcome;
-  }
-  return Outcome::inconclusive;
-}
-
 Result<std::optional<std::string>> select_card_text(const Database& database,
                                                     const std::string& boot_id) {
   Result<Statement> statement = database.prepare("SELECT json FROM card WHERE boot_id=?1");
@@ -148,7 +140,7 @@ Result<std::optional<probes::BehaviourCard>> select_card(const Database& databas
     if (!row) return row.error();
     if (!*row) return std::optional{*std::move(card)};
     card->probes.push_back({.probe = statement->text(0),
-                            .outcome = outcome_of(statement->text(1)),
+                            .outcome = probes::outcome_of(statement->text(1)),
                             .reason = statement->text(2),
                             .taken = std::chrono::nanoseconds{statement->integer(3)}});
   }

@@ -24,7 +24,7 @@ TEST(Protocol, SaysOrdersInWords) {
   EXPECT_EQ(order_line(audit), "audit 4211 60000000000 capture\n");
   for (const Order& order :
        {audit, Order{.kind = OrderKind::list}, Order{.kind = OrderKind::screen, .pid = 1},
-        Order{.kind = OrderKind::quit}, Order{.kind = OrderKind::audit, .pid = 7}}) {
+        Order{.kind = OrderKind::ping}, Order{.kind = OrderKind::audit, .pid = 7}}) {
     const auto parsed = parse_order(order_line(order));
     ASSERT_TRUE(parsed.ok()) << order_line(order);
     EXPECT_EQ(*parsed, order);
