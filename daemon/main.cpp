@@ -36,33 +36,36 @@ std::string own_program() {
 }
 
 constexpr const char* kFooter = R"(
-Exit codes: 0 stopped · 1 --once found something · 64 usage · 70 internal · 77 cannot run here · 78 bad configuration
+Addresses: 127.0.0.1:19755, [::1]:19755, :19755 (all), unix:/path.
+
 Examples:
   smaps-auditd --config.file /etc/smaps-auditd/smaps-auditd.json
-  smaps-auditd --once --no-web          one full audit of this host, to the log
-  smaps-audit config check FILE         is a configuration right?
-  smaps-audit findings list             what the service has found)";
+  smaps-auditd --once --no-web     one full audit of this host, to the log
+  smaps-audit config check FILE    is a configuration right?
+  smaps-audit findings list        what the service has found
+
+Exit codes:
+    0  stopped; --once: no finding      1  --once: at least one finding
+   64  the command line makes no sense 70  internal error; the spawner is gone
+   77  cannot run here (says why)      78  the configuration is wrong)";
 
 int run(int argc, char** argv) {
-  CLI::App app{"Audits what Linux says of the memory of this host's processes, all the time."};
+  CLI::App app{"Audits what Linux says of the memory of this host's processes, all the time.",
+               "smaps-auditd"};
   service::ServiceOptions options;
   std::optional<std::string> proc_root;
   std::optional<std::string> sys_root;
   bool worker = false;
   bool table = false;
-  app.add_option("--config.file", options.config_file,
-                 "JSON with comments; without it the defaults")
+  app.add_option("--config.file", options.config_file, "JSON with comments; else the defaults")
       ->type_name("FILE");
-  app.add_option("--web.listen-address", options.listen,
-                 "127.0.0.1:port, [v6]:port, :port or unix:/path, in place of the configuration's; "
-                 "again for more")
+  app.add_option("--web.listen-address", options.listen, "Instead of web.listen; again for more")
       ->type_name("ADDRESS");
-  app.add_option("--web.config.file", options.web_config,
-                 "TLS and passwords, as Prometheus' exporter-toolkit has them")
+  app.add_option("--web.config.file", options.web_config, "TLS and passwords (exporter-toolkit)")
       ->type_name("FILE");
   app.add_flag("--web.systemd-socket", options.systemd_sockets,
                "Listen on what systemd hands over");
-  app.add_flag("--no-web", options.no_web, "No HTTP at all: findings go to the log and the store");
+  app.add_flag("--no-web", options.no_web, "No HTTP: log and store only");
   app.add_flag("--once", options.once, "Audit every process once, then exit");
   app.add_flag("--worker", worker)->group("");
   app.add_flag("--print-metrics-table", table)->group("");

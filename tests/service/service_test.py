@@ -216,6 +216,15 @@ def nobody_holds_more_than_the_design_says(bench: Bench) -> None:
         assert not [name for name in names if name.startswith("socket:")], names
 
 
+def the_help_names_what_the_page_names_in_80_columns(bench: Bench) -> None:
+    text = subprocess.run([bench.auditd, "--help"], capture_output=True, text=True, check=True).stdout
+    assert not [line for line in text.splitlines() if len(line) > 80], text
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "service.md").read_text()
+    documented = set(re.findall(r"(?m)^\| `(--[a-z.-]+)", page))
+    offered = set(re.findall(r"(?m)^ +(?:-\w,)?(--[a-z.-]+)", text)) - {"--help", "--version"}
+    assert offered == documented, offered ^ documented
+
+
 def what_was_announced_survives_kill_9(bench: Bench) -> None:
     sleepers = [Sleeper().__enter__() for _ in range(6)]
     try:
@@ -262,6 +271,7 @@ CASES = (
     a_worker_that_dies_or_stops_is_replaced,
     parent_and_spawner_take_everything_with_them,
     nobody_holds_more_than_the_design_says,
+    the_help_names_what_the_page_names_in_80_columns,
     what_was_announced_survives_kill_9,
 )
 
