@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collect/kernel_view.h"
+#include "collect/live_kernel_view.h"
 
 namespace smaps_audit::bench {
 
@@ -75,7 +76,8 @@ class BareKernelView final : public KernelView {
   [[nodiscard]] const BareOutcome& outcome() const { return outcome_; }
 
   /// Pauses are made as well. Files that the list leaves open are closed.
-  static BareOutcome repeat(const BareCalls& calls, std::vector<std::byte>& buffer);
+  static BareOutcome repeat(const BareCalls& calls, std::vector<std::byte>& buffer,
+                            const std::string& proc_root = LiveKernelView::kProcRoot);
 
   Result<KernelFile> open(KernelRoot root, const std::string& path) override;
   Result<KernelFile> open_directory(KernelRoot root, const std::string& path) override;

@@ -28,11 +28,11 @@ constexpr std::size_t kListingBytes = 32768;  // of glibc's readdir
 /// Makes the calls of one list, file numbers translated to descriptors.
 class Repeater {
  public:
-  Repeater(const BareCalls& calls, std::vector<std::byte>& buffer)
+  Repeater(const BareCalls& calls, std::vector<std::byte>& buffer, const std::string& proc_root)
       : calls_(calls),
         buffer_(buffer),
         fds_(calls.files),
-        proc_{::open(LiveKernelView::kProcRoot, O_PATH | O_DIRECTORY | O_CLOEXEC)},
+        proc_{::open(proc_root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)},
         sys_{::open(LiveKernelView::kSysRoot, O_PATH | O_DIRECTORY | O_CLOEXEC)} {
     std::size_t most = kListingBytes;
     for (const BareCall& call : calls.calls) {
@@ -150,8 +150,9 @@ class Repeater {
 
 }  // namespace
 
-BareOutcome BareKernelView::repeat(const BareCalls& calls, std::vector<std::byte>& buffer) {
-  return Repeater{calls, buffer}.run();
+BareOutcome BareKernelView::repeat(const BareCalls& calls, std::vector<std::byte>& buffer,
+                                   const std::string& proc_root) {
+  return Repeater{calls, buffer, proc_root}.run();
 }
 
 }  // namespace smaps_audit::bench
