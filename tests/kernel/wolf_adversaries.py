@@ -30,7 +30,7 @@ class Adversary:
     short_lived: bool = False      # a process that ended during its check does not count
     ends: bool = False             # nor does it when it should have been frozen
     shared_memory: bool = False    # another process works on the same memory
-    moved: bool = False            # another process moves its pages, frozen or not: no finding is all that is promised
+    changed_outside: bool = False  # another process changes its pages, frozen or not: no finding is promised, no more
     maybe_denied: bool = False     # --freeze may be refused: another tracer holds it
 
 
@@ -59,18 +59,18 @@ SECOND_PART = (
     Adversary("uffd-copy"),
     Adversary("uffd-move", shared_memory=True),
     Adversary("uffd-move-thp", shared_memory=True),
-    Adversary("process-vm-writev"),
-    Adversary("process-madvise", file_system=True, moved=True),
-    Adversary("process-collapse"),
+    Adversary("process-vm-writev", changed_outside=True),
+    Adversary("process-madvise", file_system=True, changed_outside=True),
+    Adversary("process-collapse", changed_outside=True),
     Adversary("ptrace", maybe_denied=True),
-    Adversary("migrate-asleep", moved=True),
-    Adversary("migrate-busy", moved=True),
+    Adversary("migrate-asleep", changed_outside=True),
+    Adversary("migrate-busy", changed_outside=True),
     Adversary("ksm", settings=KSM_RUNS, here=KSM_RUNS),
     Adversary("hugetlb", settings=EIGHT_HUGE_PAGES, here=EIGHT_HUGE_PAGES),
     Adversary("memfd-secret"),
     Adversary("guard-regions"),
-    Adversary("shmem-truncate"),
-    Adversary("shmem-thp-truncate"),
+    Adversary("shmem-truncate", changed_outside=True),
+    Adversary("shmem-thp-truncate", changed_outside=True),
     Adversary("thp-always", settings=((f"{THP}/enabled", "always"),), here=None),
     Adversary("mthp", settings=tuple((f"{THP}/hugepages-{size}/enabled", "inherit") for size in MTHP_SIZES),
               here=((f"{THP}/hugepages-64kB/enabled", "madvise"),)),

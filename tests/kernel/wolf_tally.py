@@ -126,7 +126,7 @@ class Tally:
             self.unusual_open_bytes[word] = self.unusual_open_bytes.get(word, 0) + (row["open_bytes"] or 0)
         if "--freeze" in check.label and verdict not in ("consistent", "finding"):
             excused = (self.adversary.ends or self.adversary.shared_memory or self.adversary.maybe_denied or
-                       self.adversary.moved and verdict == "inconclusive")
+                       self.adversary.changed_outside and verdict == "inconclusive")
             if not excused:
                 self._problem(check, f"{verdict} {row['reason']}")
         if verdict == "vanished" and self.adversary.short_lived:

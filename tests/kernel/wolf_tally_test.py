@@ -78,7 +78,7 @@ class Answers(unittest.TestCase):
         result.add(check(label="check --freeze", verdict="inconclusive", status=2))
         self.assertIn("pulse: 1 × check --freeze: inconclusive maybe_pages", result.failures())
 
-    def test_of_a_frozen_process_whose_pages_another_one_moves_need_not_be(self):
+    def test_of_a_frozen_process_whose_pages_another_one_changes_need_not_be(self):
         result = tally(False, "process-madvise")
         result.add(check(label="check --freeze", verdict="inconclusive", status=2))
         self.assertEqual(result.problems, {})
