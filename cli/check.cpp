@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <ostream>
 
+#include "cli/check_metrics.h"
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "cli/freeze.h"
@@ -61,18 +62,20 @@ class Check {
     for (const int pid : pids) {
       if (environment_.stop_signal() != 0) break;
       progress.update(done++, report_.summary.finding, pid);
+      if (is(Format::prometheus)) metrics_.before_audit(view_, pid);
       Result<ProcessReport> process = audit_one(pid);
       if (!process) {
         progress.clear();
         return complain(environment_, process.error(), kExitCannotRun);
       }
+      if (is(Format::prometheus)) metrics_.audited(*process, view_.wall_now());
       if (process->reason == "stuck") sharing_ = std::make_shared<MmSharing>();
       report_.summary.count(*process);
       if (!keep(*std::move(process))) break;
     }
     progress.clear();
-    // A line of jsonl is a process: there is no place for more.
-    if (options_.common.format != Format::jsonl) {
+    // A line of jsonl is a process, a metric is of a group: there is no place for more.
+    if (!is(Format::jsonl) && !is(Format::prometheus)) {
       report_.notes = ask_host(view_, report_.host, options_.selection, options_.common.sys_root,
                                environment_.stop_signal);
     }
@@ -95,6 +98,8 @@ class Check {
     return environment_.audit(view_, capabilities_, report_.host.pages, pid, audit);
   }
 
+  bool is(Format format) const { return options_.common.format == format; }
+
   bool is_only_target() const {
     const Selection& wanted = options_.selection;
     return !wanted.all && !wanted.has_filter() && wanted.pids.size() == 1;
@@ -102,12 +107,13 @@ class Check {
 
   // False when nobody reads any more.
   bool keep(ProcessReport process) {
-    if (options_.common.format != Format::jsonl) {
+    if (is(Format::jsonl)) {
+      write_process_line(output_.stream(), process);
+      output_.stream().flush();
+    } else if (!is(Format::prometheus)) {
       report_.processes.push_back(std::move(process));
       return true;
     }
-    write_process_line(output_.stream(), process);
-    output_.stream().flush();
     process.findings.clear();
     process.notes.clear();
     report_.processes.push_back(std::move(process));
@@ -115,15 +121,20 @@ class Check {
   }
 
   int finish(std::size_t selected) {
-    if (options_.common.format != Format::jsonl)
-      render(output_, report_, environment_, options_.common);
     int exit_code = exit_code_of(report_, options_.selection, options_.min_coverage);
     const int signal = environment_.stop_signal();
+    if (is(Format::prometheus)) {
+      // The sums of some of them would look like a fleet that shrinks.
+      if (signal == 0) output_.stream() << metrics_.text(report_, capabilities_);
+    } else if (!is(Format::jsonl)) {
+      render(output_, report_, environment_, options_.common);
+    }
     if (signal != 0) {
       exit_code = kExitSignalBase + signal;
       environment_.err << "smaps-audit: interrupted after " << report_.processes.size() << " of "
                        << selected << " processes\n"
                        << std::flush;
+      if (is(Format::prometheus)) return exit_code;
     }
     return finish_output(output_, environment_, exit_code);
   }
@@ -135,6 +146,7 @@ class Check {
   KernelCapabilities capabilities_;
   std::shared_ptr<MmSharing> sharing_ = std::make_shared<MmSharing>();
   AuditReport report_;
+  CheckMetrics metrics_;
   int own_pid_ = 0;
 };
 
@@ -155,7 +167,10 @@ int exit_code_of(const AuditReport& report, const Selection& selection, double m
 }
 
 int run_check(const CheckOptions& options, CliEnvironment& environment) {
-  Result<Output> output = Output::open(options.common.output, environment.out);
+  // node_exporter is another user, and a timer's umask is nobody's wish.
+  const FileMode mode =
+      options.common.format == Format::prometheus ? FileMode::for_everybody : FileMode::by_umask;
+  Result<Output> output = Output::open(options.common.output, environment.out, mode);
   if (!output) return complain(environment, output.error(), kExitCannotRun);
   const std::unique_ptr<KernelView> view =
       environment.open_view(options.common.proc_root, options.common.sys_root);

@@ -42,6 +42,8 @@ constexpr const char* kCheckFooter = R"(Examples:
   smaps-audit check --cgroup /system.slice/postgresql.service
   smaps-audit check --user www-data --min-coverage 80
   smaps-audit check --all --format jsonl --output report.jsonl
+  sudo smaps-audit check --all --format prometheus -o smaps-audit.prom
+                                          for node_exporter, see docs/service.md
   sudo smaps-audit check --freeze 4211    stop it meanwhile: no assumption
 )";
 
@@ -161,7 +163,7 @@ CLI::App& add_check(CLI::App& app, Words& words) {
       ->type_name("SECONDS");
   verb.add_flag("--no-confirm", words.no_confirm, "Judge without the confirming series")->group("");
   add_output(verb, words);
-  add_common(verb, words, {"text", "json", "jsonl"});
+  add_common(verb, words, {"text", "json", "jsonl", "prometheus"});
   verb.footer(std::string{kCheckFooter} + "\n" + kExitCodes);
   return verb;
 }
@@ -313,10 +315,11 @@ Result<CommonOptions> read_common(const Words& words) {
   const Result<ForcedFallbacks> forced = read_fallbacks(words.without);
   if (!forced) return forced.error();
   common.without = *forced;
-  common.format = words.format == "json"    ? Format::json
-                  : words.format == "jsonl" ? Format::jsonl
-                  : words.format == "tap"   ? Format::tap
-                                            : Format::text;
+  common.format = words.format == "json"         ? Format::json
+                  : words.format == "jsonl"      ? Format::jsonl
+                  : words.format == "tap"        ? Format::tap
+                  : words.format == "prometheus" ? Format::prometheus
+                                                 : Format::text;
   common.output = if_given(words.output);
   common.proc_root = if_given(words.proc_root);
   common.sys_root = if_given(words.sys_root);

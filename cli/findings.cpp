@@ -51,6 +51,7 @@ class FindingsRun {
     std::ostream& out = output_.stream();
     switch (options_.common.format) {
       case Format::text:
+      case Format::prometheus:
       case Format::tap: write_findings_table(out, shown, all->size(), style_); break;
       case Format::json: write_document(shown); break;
       case Format::jsonl:

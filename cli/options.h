@@ -13,7 +13,7 @@
 
 namespace smaps_audit {
 
-enum class Format : std::uint8_t { text, json, jsonl, tap };
+enum class Format : std::uint8_t { text, json, jsonl, tap, prometheus };
 
 /// What every verb takes.
 struct CommonOptions {

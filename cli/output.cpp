@@ -10,6 +10,23 @@
 #include <cstdlib>
 
 namespace smaps_audit {
+namespace {
+
+// What the user can do about it; empty: who knows.
+std::string_view remedy_of(int errno_value) {
+  switch (errno_value) {
+    case ENOENT:
+    case ENOTDIR: return "make its directory first, or name a file elsewhere";
+    case EACCES:
+    case EPERM: return "run this as a user who may write there, or name a file elsewhere";
+    case EROFS: return "name a file elsewhere";
+    case ENOSPC:
+    case EDQUOT: return "free space there";
+    default: return "";
+  }
+}
+
+}  // namespace
 
 FdStreambuf::FdStreambuf(int fd) : fd_(fd) {
   setp(buffer_.data(), buffer_.data() + buffer_.size());
@@ -42,10 +59,11 @@ bool FdStreambuf::write_out() {
   return error_number_ == 0;
 }
 
-Result<Output> Output::open(const std::optional<std::string>& path, std::ostream& standard) {
+Result<Output> Output::open(const std::optional<std::string>& path, std::ostream& standard,
+                            FileMode mode) {
   Output output{standard};
   if (path) {
-    const Result<Ok> opened = output.open_file(*path);
+    const Result<Ok> opened = output.open_file(*path, mode);
     if (!opened) return opened.error();
   }
   return output;
@@ -64,12 +82,14 @@ Output::~Output() {
 }
 
 Error Output::failed(const std::string& what, int errno_value) const {
-  Error error = error_from_errno(errno_value, what, path_);
+  const std::string_view remedy = remedy_of(errno_value);
+  const std::string advice = remedy.empty() ? "" : "; " + std::string{remedy};
+  Error error = error_from_errno(errno_value, what + advice, path_);
   error.code = ErrorCode::io;
   return error;
 }
 
-Result<Ok> Output::open_file(const std::string& path) {
+Result<Ok> Output::open_file(const std::string& path, FileMode mode) {
   path_ = path;
   struct stat there {};
   const bool special = ::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
@@ -81,10 +101,11 @@ Result<Ok> Output::open_file(const std::string& path) {
     fd_ = UniqueFd{::mkostemp(name.data(), O_CLOEXEC)};
     if (!fd_) return failed("no temporary file can be made beside it", errno);
     temporary_ = std::move(name);
-    // mkostemp makes 0600; a report is as readable as any file that the user makes.
+    // mkostemp makes 0600.
     const mode_t mask = ::umask(0);
     ::umask(mask);
-    if (::fchmod(fd_.get(), 0666 & ~mask) != 0) return failed("its mode cannot be set", errno);
+    const mode_t bits = mode == FileMode::for_everybody ? 0644 : 0666 & ~mask;
+    if (::fchmod(fd_.get(), bits) != 0) return failed("its mode cannot be set", errno);
   }
   buffer_ = std::make_unique<FdStreambuf>(fd_.get());
   own_stream_ = std::make_unique<std::ostream>(buffer_.get());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -38,14 +39,20 @@ class FdStreambuf final : public std::streambuf {
   std::array<char, 16384> buffer_{};
 };
 
+/// Who may read a file that is made.
+enum class FileMode : std::uint8_t {
+  by_umask,       ///< as any file that the user makes
+  for_everybody,  ///< 0644
+};
+
 /// Where a report goes: a stream that somebody else owns, or a file that appears whole or not at
 /// all (temporary file in the same directory, fsync, rename). What is there already and no regular
-/// file
-/// (/dev/null, a pipe) is written to directly.
+/// file (/dev/null, a pipe) is written to directly. Errors name the file and what can be done.
 class Output {
  public:
   /// `path` nullopt: `standard`.
-  static Result<Output> open(const std::optional<std::string>& path, std::ostream& standard);
+  static Result<Output> open(const std::optional<std::string>& path, std::ostream& standard,
+                             FileMode mode = FileMode::by_umask);
   Output(Output&& other) noexcept;
   Output& operator=(Output&&) = delete;
   Output(const Output&) = delete;
@@ -60,7 +67,7 @@ class Output {
 
  private:
   explicit Output(std::ostream& standard) : stream_(&standard) {}
-  Result<Ok> open_file(const std::string& path);
+  Result<Ok> open_file(const std::string& path, FileMode mode);
   [[nodiscard]] Error failed(const std::string& what, int errno_value) const;
 
   std::ostream* stream_;

@@ -177,7 +177,8 @@ class ProbeRun {
     std::ostream& out = output_.stream();
     switch (options_.common.format) {
       case Format::json: write_probe_json(out, report_); break;
-      case Format::jsonl: break;
+      case Format::jsonl:
+      case Format::prometheus: break;
       case Format::tap: write_probe_tap(out, report_); break;
       case Format::text:
         if (options_.gate) {

@@ -28,7 +28,8 @@ void render(Output& output, const AuditReport& report, const CliEnvironment& env
         write_process_line(output.stream(), process);
       }
       break;
-    case Format::tap:  // probes only
+    case Format::tap:         // probes only
+    case Format::prometheus:  // check only
     case Format::text:
       if (common.quiet && summary.finding == 0 && summary.inconclusive == 0) break;
       write_text(output.stream(), report, style_for(environment, common, output));

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace smaps_audit::service {
@@ -17,9 +16,6 @@ constexpr Nanoseconds kTidyEvery = std::chrono::minutes(10);
 /// A worker may be broken: what it can make us keep has bounds.
 constexpr std::size_t kMostProcesses = 1'000'000;
 constexpr std::size_t kMostRefusedCalls = 32;
-constexpr std::array kCapabilities{"pagemap",      "pagemap_scan", "procmap_query",
-                                   "smaps_rollup", "numa_maps",    "wchan",
-                                   "pfn_visible",  "kpageflags",   "kpagecount"};
 constexpr Nanoseconds kTendEvery = std::chrono::minutes(1);
 
 std::string bytes_text(std::uint64_t bytes) { return std::to_string(bytes); }
@@ -166,7 +162,7 @@ void HostAuditor::end_carried_over(const std::vector<Identity>& alive, Nanosecon
 void HostAuditor::handle(const Answer& answer, Nanoseconds now, Nanoseconds wall) {
   if (const auto* hello = std::get_if<Hello>(&answer)) {
     worker_statistics_.capabilities.clear();
-    for (const char* name : kCapabilities) {
+    for (const auto& [name, none] : capability_flags({})) {
       const auto found = hello->capabilities.find(name);
       if (found != hello->capabilities.end()) {
         worker_statistics_.capabilities.insert(*found);

@@ -31,6 +31,11 @@ struct WebTotals {
 /// sample; every label value that is known beforehand has one from the start, 0 if need be.
 std::string metrics_text(const Snapshot& snapshot, const ProcessCost& cost, const WebTotals& web);
 
+/// The part of it that one run of `smaps-audit check` knows, for node_exporter's textfile
+/// collector: no counter, and nothing of the process that writes it (node_exporter has those names
+/// itself).
+std::string check_metrics_text(const Snapshot& snapshot);
+
 /// docs/metrics.md: the same table, for people.
 std::string metrics_markdown();
 

@@ -132,6 +132,18 @@ Answer answer_from(const Json& json) {
 
 }  // namespace
 
+std::map<std::string, bool> capability_flags(const KernelCapabilities& capabilities) {
+  return {{"pagemap", capabilities.pagemap},
+          {"pagemap_scan", capabilities.pagemap_scan},
+          {"procmap_query", capabilities.procmap_query},
+          {"smaps_rollup", capabilities.smaps_rollup},
+          {"numa_maps", capabilities.numa_maps},
+          {"wchan", capabilities.wchan},
+          {"pfn_visible", capabilities.pfn_visible},
+          {"kpageflags", capabilities.kpageflags},
+          {"kpagecount", capabilities.kpagecount}};
+}
+
 std::string order_line(const Order& order) {
   std::string line{kOrderWords.at(static_cast<std::size_t>(order.kind))};
   if (order.pid != 0) line += " " + std::to_string(order.pid);

@@ -11,6 +11,7 @@
 
 #include "audit/verdict.h"
 #include "base/result.h"
+#include "collect/kernel_capabilities.h"
 
 /// What the parent and its worker say to each other: orders are lines of words on one pipe, answers
 /// are lines of JSON on another. The parent believes nothing of a line but its numbers: a worker
@@ -45,6 +46,9 @@ struct Hello {
   /// What this kernel and these privileges show: "pfn_visible", "pagemap_scan" …
   std::map<std::string, bool> capabilities = {};
 };
+
+/// Those of them that can be had or not, by the names of Hello and of the metrics.
+std::map<std::string, bool> capability_flags(const KernelCapabilities& capabilities);
 
 /// Who a process is, and how large. From stat, status, cgroup and exe; never cmdline or environ,
 /// whose reads can block for ever.

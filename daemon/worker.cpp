@@ -58,7 +58,8 @@ class Worker {
       }
     }
     if (options_.once_confined) options_.once_confined();
-    if (!say(answer_line(hello()))) return kExitClean;
+    const Hello hello{.worker_pid = ::getpid(), .capabilities = capability_flags(capabilities_)};
+    if (!say(answer_line(hello))) return kExitClean;
     for (;;) {
       const auto line = orders_.next();
       if (!line) return kExitClean;
@@ -73,19 +74,6 @@ class Worker {
     const std::string text = "smaps-auditd: worker: " + error.message() + "\n";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
     return kExitInternal;
-  }
-
-  [[nodiscard]] Hello hello() const {
-    return {.worker_pid = ::getpid(),
-            .capabilities = {{"pagemap", capabilities_.pagemap},
-                             {"pagemap_scan", capabilities_.pagemap_scan},
-                             {"procmap_query", capabilities_.procmap_query},
-                             {"smaps_rollup", capabilities_.smaps_rollup},
-                             {"numa_maps", capabilities_.numa_maps},
-                             {"wchan", capabilities_.wchan},
-                             {"pfn_visible", capabilities_.pfn_visible},
-                             {"kpageflags", capabilities_.kpageflags},
-                             {"kpagecount", capabilities_.kpagecount}}};
   }
 
   // False when nobody listens any more.

@@ -15,9 +15,11 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import urllib.parse
@@ -265,7 +267,71 @@ def the_status_fits_its_schema_before_the_first_sweep(bench: Bench) -> None:
         assert_fits(service, findings=False)
 
 
+def textfile(bench: Bench, path: pathlib.Path | None, *words: str, code: int = 0, before: str = "") -> str:
+    """`check --format prometheus` as a timer of systemd would, with the umask of a careful administrator; what it says."""
+    output = [] if path is None else ["--output", path]
+    command = [bench.audit, "check", *words, "--quiet", "--proc-root", bench.proc.root, "--format", "prometheus", *output]
+    shell = f'umask 077; {before} exec "$0" "$@"'
+    if before:
+        command = ["unshare", "--mount", "sh", "-c", shell, *command]
+    else:
+        command = ["sh", "-c", shell, *command]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+def a_check_writes_a_textfile_that_names_no_process(bench: Bench) -> None:
+    path = bench.directory / "smaps-audit.prom"
+    with Sleeper() as liar, Sleeper() as honest:
+        bench.proc.show(honest.pid)
+        bench.proc.lie_about(liar.pid, LIE_BYTES // 1024)
+        pids = (str(liar.pid), str(honest.pid))
+        assert textfile(bench, path, *pids, code=1) == ""
+        page = path.read_text()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644, oct(path.stat().st_mode)
+        assert sorted(os.listdir(bench.directory)) == ["proc", "smaps-audit.prom"], os.listdir(bench.directory)
+        assert_clean(page)
+        assert re.search(r"(?m)^smaps_audit_target_rss_deficit_bytes\{.*\} " + str(LIE_BYTES) + "$", page), page
+        secrets = {*pids, Sleeper.workload.name, str(bench.directory)}
+        for pid in pids:
+            secrets |= set(re.findall(r"(?m)^([0-9a-f]+)-", pathlib.Path(f"/proc/{pid}/smaps").read_text()))
+        labels = " ".join(re.findall(r'"([^"]*)"', page))
+        assert not [secret for secret in secrets if secret in labels], labels
+        assert not re.search(r"(?m)^process_", page), "node_exporter has those names itself"
+        stdout = textfile(bench, None, *pids, code=1)
+
+        def names(text: str) -> list[str]:
+            return [line.rpartition(" ")[0] for line in text.splitlines()]
+        assert names(stdout) == names(page)
+        with bench.service() as service:
+            wait_for("its finding", lambda: service.status()["findings"])
+            served = names(service.get("/metrics")[1])
+        assert set(names(page)) <= set(served), set(names(page)) - set(served)
+
+
+def a_textfile_that_cannot_be_written_keeps_the_old_one(bench: Bench) -> None:
+    folder = bench.directory / "textfiles"
+    with Sleeper() as honest:
+        bench.proc.show(honest.pid)
+        pid = str(honest.pid)
+        said = textfile(bench, folder / "smaps-audit.prom", pid, code=77)
+        assert str(folder / "smaps-audit.prom") in said and "make its directory first" in said, said
+        folder.mkdir()
+        if not has_mount_namespaces():
+            return
+        # Two pages: one of the old file, one that the new one does not fit into.
+        full = (f"mount -t tmpfs -o size=8k none {folder} && echo old > {folder}/smaps-audit.prom && "
+                f"(\"$0\" \"$@\"; code=$?; cat {folder}/smaps-audit.prom; ls {folder}; exit $code); exit $?;")
+        said = textfile(bench, folder / "smaps-audit.prom", pid, code=77, before=full)
+        assert "No space left on device" in said and "free space there" in said, said
+        assert said.startswith("old\nsmaps-audit.prom\n"), said
+        assert str(folder / "smaps-audit.prom") in said, said
+
+
 CASES = (
+    a_check_writes_a_textfile_that_names_no_process,
+    a_textfile_that_cannot_be_written_keeps_the_old_one,
     promtool_has_nothing_to_say,
     promtool_has_nothing_to_say_before_the_first_sweep,
     prometheus_scrapes_it_plain_and_over_ipv6,

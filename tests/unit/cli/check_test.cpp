@@ -117,6 +117,100 @@ TEST_F(Check, NamesAFileThatItCannotWrite) {
   const CliRun run = CliFixture::run({"check", "7", "-o", "/no/such/directory/report"});
   EXPECT_EQ(run.exit_code, 77);
   EXPECT_NE(run.err.find("/no/such/directory/report"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("make its directory first"), std::string::npos) << run.err;
+}
+
+// The audit of pids 7 and 8, of one unit each, whom the kernel names.
+class CheckMetricsOfTwo : public Check {
+ protected:
+  CheckMetricsOfTwo() {
+    kernel = [](FakeKernelView& fake) {
+      fake.set_directory("/proc/.", {"7", "8", "42", "self"});
+      fake.set_link("/proc/./self", "42");
+      for (const int pid : {7, 8, 42}) {
+        const std::string directory = "/proc/" + std::to_string(pid);
+        const std::string name = "secret" + std::to_string(pid);
+        add_process(fake, pid, name, 0,
+                    "0::/system.slice/unit" + std::to_string(pid) + ".service\n");
+        fake.set_directory(directory, {"stat", "status", "cgroup"});
+        fake.set_file(directory + "/stat",
+                      std::to_string(pid) + " (" + name +
+                          ") S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 100 4096 2 "
+                          "18446744073709551615 4096 8192 12288 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 "
+                          "0 0 0 0 0 0 0\n");
+      }
+    };
+    audit = [this](KernelView&, int pid, const AuditOptions&) {
+      ProcessReport report = report_with(pid, pid == 7 ? Verdict::finding : of_8);
+      report.start_time_ticks = 100;
+      report.reported.rss_bytes = 4096;
+      report.truth = TrueMemory{.rss = {8192, 12288}, .pss = {}};
+      return report;
+    };
+  }
+
+  static bool has(const CliRun& run, const std::string& line) {
+    return run.out.find("\n" + line + "\n") != std::string::npos;
+  }
+
+  Verdict of_8 = Verdict::consistent;
+};
+
+TEST_F(CheckMetricsOfTwo, AreTheServicesByGroup) {
+  const CliRun run = CliFixture::run({"check", "--all", "--format", "prometheus"});
+  EXPECT_EQ(run.exit_code, 1) << run.err;
+  for (const char* const line : {
+           "smaps_audit_target_reported_rss_bytes{target=\"unit7.service\"} 4096",
+           "smaps_audit_target_true_rss_bytes{target=\"unit8.service\",bound=\"low\"} 8192",
+           "smaps_audit_target_rss_deficit_bytes{target=\"unit7.service\"} 4096",
+           "smaps_audit_target_findings{target=\"unit7.service\"} 1",
+           "smaps_audit_target_findings{target=\"unit8.service\"} 0",
+           "smaps_audit_findings{defect=\"unknown\"} 1",
+           "smaps_audit_processes{verdict=\"finding\"} 1",
+           "smaps_audit_processes{verdict=\"skipped\"} 1",
+           "smaps_audit_processes{verdict=\"pending\"} 0",
+           "smaps_audit_coverage_ratio 1",
+           "smaps_audit_capability{capability=\"pagemap\"} 1",
+       }) {
+    EXPECT_TRUE(has(run, line)) << line << '\n' << run.out;
+  }
+}
+
+TEST_F(CheckMetricsOfTwo, NameNoProcessAndNothingOfTheService) {
+  const CliRun run = CliFixture::run({"check", "--all", "--format", "prometheus"});
+  for (const char* const word :
+       {"secret", "unit42", "process_", "worker", "sweeps_total", "kernel_defect", "http"}) {
+    EXPECT_EQ(run.out.find(word), std::string::npos) << word << '\n' << run.out;
+  }
+}
+
+TEST_F(CheckMetricsOfTwo, CountAProcessOfWhichNothingIsKnownWithoutInventingBytes) {
+  of_8 = Verdict::inconclusive;
+  const CliRun run = CliFixture::run({"check", "--all", "--format", "prometheus"});
+  EXPECT_TRUE(has(run, "smaps_audit_target_processes{target=\"unit8.service\"} 1")) << run.out;
+  EXPECT_EQ(run.out.find("reported_rss_bytes{target=\"unit8"), std::string::npos) << run.out;
+  EXPECT_TRUE(has(run, "smaps_audit_coverage_ratio 0.5")) << run.out;
+  of_8 = Verdict::vanished;
+  const CliRun gone = CliFixture::run({"check", "--all", "--format", "prometheus"});
+  EXPECT_EQ(gone.out.find("unit8"), std::string::npos) << gone.out;
+  EXPECT_TRUE(has(gone, "smaps_audit_processes{verdict=\"vanished\"} 1")) << gone.out;
+}
+
+TEST_F(CheckMetricsOfTwo, KeepTheOldFileWhenInterrupted) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("smaps-audit.prom");
+  write_whole_file(path, "old");
+  int signal = 0;
+  stop_signal = [&signal] { return signal; };
+  audit = [&signal](KernelView&, int pid, const AuditOptions&) {
+    signal = SIGTERM;
+    return report_with(pid, Verdict::consistent);
+  };
+  const CliRun run = CliFixture::run({"check", "--all", "--format", "prometheus", "-o", path});
+  EXPECT_EQ(run.exit_code, 128 + SIGTERM);
+  EXPECT_NE(run.err.find("interrupted"), std::string::npos) << run.err;
+  EXPECT_EQ(read_whole_file(path), "old");
+  EXPECT_EQ(directory.names(), std::vector<std::string>{"smaps-audit.prom"});
 }
 
 TEST_F(Check, SaysNothingWhenQuietAndWell) {

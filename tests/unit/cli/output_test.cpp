@@ -53,6 +53,37 @@ TEST(Output, GivesAFileTheModeThatTheUmaskLeaves) {
   EXPECT_EQ(there.st_mode & 07777U, 0640U);
 }
 
+TEST(Output, GivesAFileForEverybodyItsModeWhateverTheUmask) {
+  const TemporaryDirectory directory;
+  const mode_t before = ::umask(077);
+  std::ostringstream standard;
+  Result<Output> output = Output::open(directory.file("report"), standard, FileMode::for_everybody);
+  ASSERT_TRUE(output.ok());
+  ASSERT_TRUE(output->commit().ok());
+  ::umask(before);
+  struct stat there {};
+  ASSERT_EQ(::stat(directory.file("report").c_str(), &there), 0);
+  EXPECT_EQ(there.st_mode & 07777U, 0644U);
+}
+
+TEST(Output, SaysWhatToDoWhereTheDirectoryIsMissing) {
+  const TemporaryDirectory directory;
+  std::ostringstream standard;
+  const Result<Output> output = Output::open(directory.file("none/report"), standard);
+  ASSERT_FALSE(output.ok());
+  EXPECT_NE(output.error().message().find("none/report"), std::string::npos);
+  EXPECT_NE(output.error().message().find("make its directory first"), std::string::npos);
+}
+
+TEST(Output, SaysWhatToDoWhereTheDirectoryIsAFile) {
+  const TemporaryDirectory directory;
+  write_whole_file(directory.file("file"), "");
+  std::ostringstream standard;
+  const Result<Output> output = Output::open(directory.file("file/report"), standard);
+  ASSERT_FALSE(output.ok());
+  EXPECT_NE(output.error().message().find("make its directory first"), std::string::npos);
+}
+
 TEST(Output, WritesStraightIntoWhatIsNoRegularFile) {
   std::ostringstream standard;
   Result<Output> output = Output::open("/dev/null", standard);
@@ -69,6 +100,7 @@ TEST(Output, NamesTheFileThatIsFull) {
   const Result<Ok> committed = output->commit();
   ASSERT_FALSE(committed.ok());
   EXPECT_NE(committed.error().message().find("/dev/full"), std::string::npos);
+  EXPECT_NE(committed.error().message().find("free space there"), std::string::npos);
   EXPECT_EQ(committed.error().errno_value, ENOSPC);
 }
 

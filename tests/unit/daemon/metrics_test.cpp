@@ -99,6 +99,23 @@ TEST(Metrics, StayWithinTheirBudgetOfSeries) {
   EXPECT_LE(series_in(page_of(snapshot)), 450U);
 }
 
+TEST(Metrics, OfACheckAreSomeOfTheServicesAsItWritesThem) {
+  Snapshot snapshot;
+  snapshot.groups = {group("a"), group("b")};
+  snapshot.exported_groups = {"b"};
+  snapshot.worker.capabilities = {{"pagemap", true}};
+  const std::string page = page_of(snapshot);
+  const std::string check = check_metrics_text(snapshot);
+  EXPECT_LT(series_in(check), series_in(page));
+  std::istringstream lines{check};
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    EXPECT_NE(("\n" + page).find("\n" + line + "\n"), std::string::npos) << line;
+    EXPECT_EQ(line.find(" counter"), std::string::npos) << line;
+  }
+  EXPECT_GT(count, 20U);
+}
+
 TEST(Metrics, AreTheOnesOfTheirPage) {
   std::ifstream file{SMAPS_AUDIT_METRICS_PAGE};
   std::ostringstream text;
