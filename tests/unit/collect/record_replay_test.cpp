@@ -390,5 +390,115 @@ TEST_F(ReplayingKernelViewTest, DoesNotBelieveAnErrorOfACallThatCannotFail) {
   EXPECT_TRUE(replay.divergence());
 }
 
+/// Words of kpagecount or of pagemap, read as 8-byte numbers from `first` on.
+Result<std::vector<std::uint64_t>> words_of(KernelView& view, const KernelFile& file,
+                                            std::uint64_t first, std::size_t count) {
+  std::vector<std::uint64_t> words(count);
+  const auto got = view.pread(file, std::as_writable_bytes(std::span{words}), first * 8);
+  if (!got) return got.error();
+  words.resize(*got / 8);
+  return words;
+}
+
+/// Records `calls`, and replays them for `asked`.
+class ReplayLeniency : public ReplayingKernelViewTest {
+ protected:
+  void replay(const std::function<void(KernelView&)>& recorded,
+              const std::function<void(ReplayingKernelView&)>& asked) {
+    FakeKernelView kernel;
+    kernel.set_words("/proc/kpagecount", {{1, 11}, {2, 12}, {3, 13}, {4, 14}});
+    kernel.set_words("/proc/7/pagemap", {{1, 21}, {2, 22}, {3, 23}, {4, 24}});
+    {
+      Result<CaptureWriter> writer = CaptureWriter::create(path(), sample_metadata());
+      ASSERT_TRUE(writer);
+      RecordingKernelView recording{kernel, *writer};
+      recorded(recording);
+      ASSERT_TRUE(writer->finish());
+    }
+    Result<CaptureReader> reader = CaptureReader::open(path());
+    ASSERT_TRUE(reader);
+    ReplayingKernelView view{*reader};
+    asked(view);
+  }
+};
+
+TEST_F(ReplayLeniency, ReadsOfKpagecountMayBeLeftOut) {
+  replay(
+      [](KernelView& view) {
+        const auto counts = view.open(KernelRoot::proc, "kpagecount");
+        EXPECT_TRUE(words_of(view, *counts, 1, 2));
+        EXPECT_TRUE(words_of(view, *counts, 3, 1));
+        view.entropy();
+      },
+      [](ReplayingKernelView& view) {
+        view.entropy();
+        EXPECT_FALSE(view.divergence());
+      });
+}
+
+TEST_F(ReplayLeniency, ReadsOfKpagecountThatTheCaptureLacksAreUnsupported) {
+  replay([](KernelView& view) { view.entropy(); },
+         [](ReplayingKernelView& view) {
+           const auto counts = view.open(KernelRoot::proc, "kpagecount");
+           ASSERT_FALSE(counts);
+           EXPECT_EQ(counts.error().code, ErrorCode::unsupported);
+           view.entropy();
+           EXPECT_FALSE(view.divergence());
+         });
+}
+
+TEST_F(ReplayLeniency, AnotherReadOfKpagecountIsUnsupportedAndCostsNothing) {
+  replay(
+      [](KernelView& view) {
+        const auto counts = view.open(KernelRoot::proc, "kpagecount");
+        EXPECT_TRUE(words_of(view, *counts, 1, 2));
+      },
+      [](ReplayingKernelView& view) {
+        const auto counts = view.open(KernelRoot::proc, "kpagecount");
+        ASSERT_TRUE(counts);
+        const auto other = words_of(view, *counts, 4, 1);
+        ASSERT_FALSE(other);
+        EXPECT_EQ(other.error().code, ErrorCode::unsupported);
+        const auto same = words_of(view, *counts, 1, 2);
+        ASSERT_TRUE(same);
+        EXPECT_EQ(*same, (std::vector<std::uint64_t>{11, 12}));
+      });
+}
+
+TEST_F(ReplayLeniency, PartOfARecordedPreadAnswersASmallerOneInsideIt) {
+  replay(
+      [](KernelView& view) {
+        const auto pagemap = view.open(KernelRoot::proc, "7/pagemap");
+        EXPECT_TRUE(words_of(view, *pagemap, 1, 4));
+        view.entropy();
+      },
+      [](ReplayingKernelView& view) {
+        const auto pagemap = view.open(KernelRoot::proc, "7/pagemap");
+        ASSERT_TRUE(pagemap);
+        const auto first = words_of(view, *pagemap, 1, 2);
+        ASSERT_TRUE(first);
+        EXPECT_EQ(*first, (std::vector<std::uint64_t>{21, 22}));
+        const auto second = words_of(view, *pagemap, 3, 2);
+        ASSERT_TRUE(second);
+        EXPECT_EQ(*second, (std::vector<std::uint64_t>{23, 24}));
+        view.entropy();
+        EXPECT_FALSE(view.divergence());
+      });
+}
+
+TEST_F(ReplayLeniency, APreadThatReachesBeyondTheRecordedOneDiverges) {
+  replay(
+      [](KernelView& view) {
+        const auto pagemap = view.open(KernelRoot::proc, "7/pagemap");
+        EXPECT_TRUE(words_of(view, *pagemap, 1, 2));
+      },
+      [](ReplayingKernelView& view) {
+        const auto pagemap = view.open(KernelRoot::proc, "7/pagemap");
+        ASSERT_TRUE(pagemap);
+        EXPECT_FALSE(words_of(view, *pagemap, 2, 2));
+        EXPECT_TRUE(view.divergence());
+      });
+}
+
 }  // namespace
 }  // namespace smaps_audit
