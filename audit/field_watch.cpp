@@ -5,6 +5,8 @@
 #include <initializer_list>
 #include <utility>
 
+#include "audit/numa_relations.h"
+
 namespace smaps_audit {
 namespace {
 
@@ -31,17 +33,12 @@ constexpr std::array kSharedFields = {Field::pss,
                                       Field::swap_pss,
                                       Field::locked};
 
-Term term(Interface interface, std::string_view field, const Extremes& said,
-          std::int64_t factor = 1) {
-  return {.claim = {interface, field}, .factor = factor, .said = {said.smallest, said.largest}};
-}
-
 Term of_smaps(Field field, const Extremes& said, std::int64_t factor = 1) {
-  return term(Interface::smaps, smaps_field_name(field), said, factor);
+  return term_of(Interface::smaps, field, said, factor);
 }
 
 Term of_rollup(Field field, const Extremes& said, std::int64_t factor = 1) {
-  return term(Interface::smaps_rollup, smaps_field_name(field), said, factor);
+  return term_of(Interface::smaps_rollup, field, said, factor);
 }
 
 bool all_seen(std::initializer_list<const Extremes*> extremes) {
@@ -249,34 +246,25 @@ void FieldWatch::add_walk(std::vector<Relation>& relations, const FieldLimits& l
   if (rollup.seen()) vouch(of_rollup(Field::rss, rollup), shown);
   if (vm_rss_.seen()) {
     vouch(
-        term(Interface::status, "VmRSS", vm_rss_),
+        term_of(Interface::status, "VmRSS", vm_rss_),
         counted_rss({limits.walk.low, limits.walk.high + device_copy_size_.largest}, limits.slack));
   }
 }
 
 /// I6. Entries without a page (migration, device, poison) are in smaps and not in numa_maps.
 void FieldWatch::add_numa(std::vector<Relation>& relations, const FieldLimits& limits) const {
-  const auto compare_with = [&](Interface other, const auto& fields, auto of) {
-    const Extremes& anonymous = fields[at(Field::anonymous)];
-    const Extremes& shared = fields[at(Field::shared_dirty)];
-    const Extremes& own = fields[at(Field::private_dirty)];
-    if (numa_anon_.seen() && anonymous.seen()) {
-      relations.push_back(relation(
-          "I6.anon", "anon= is Anonymous",
-          {term(Interface::numa_maps, "anon", numa_anon_), of(Field::anonymous, anonymous, -1)},
-          {.less = limits.walk.width(), .more = 0}, least_reads({&numa_anon_, &anonymous})));
-    }
-    if (other == Interface::smaps && all_seen({&numa_dirty_, &shared, &own})) {
-      relations.push_back(
-          relation("I6.dirty", "dirty= is Shared_Dirty + Private_Dirty",
-                   {term(Interface::numa_maps, "dirty", numa_dirty_),
-                    of(Field::shared_dirty, shared, -1), of(Field::private_dirty, own, -1)},
-                   {.less = limits.walk.width() + numa_unseen_rss_.largest, .more = 0},
-                   least_reads({&numa_dirty_, &shared, &own})));
-    }
-  };
-  compare_with(Interface::smaps, smaps_, of_smaps);
-  compare_with(Interface::smaps_rollup, rollup_, of_rollup);
+  if (!numa_anon_.seen()) return;
+  for (const auto& [interface, fields] :
+       {std::pair{Interface::smaps, &smaps_}, std::pair{Interface::smaps_rollup, &rollup_}}) {
+    const Extremes& anonymous = (*fields)[at(Field::anonymous)];
+    if (!anonymous.seen()) continue;
+    relations.push_back(anon_relation(numa_anon_, interface, anonymous, limits.walk.width()));
+  }
+  const Extremes& shared = smaps_[at(Field::shared_dirty)];
+  const Extremes& own = smaps_[at(Field::private_dirty)];
+  if (!all_seen({&shared, &own})) return;
+  relations.push_back(
+      dirty_relation(numa_dirty_, shared, own, limits.walk.width() + numa_unseen_rss_.largest));
 }
 
 /// I4, counter by counter. In smaps and not in the counters: poisoned pages; the other way round:
@@ -294,11 +282,11 @@ void FieldWatch::add_counters(std::vector<Relation>& relations, const FieldLimit
     const std::uint64_t reads = least_reads({&rss_anon_, &rss, &anonymous});
     relations.push_back(relation(
         "I4.anon", "RssAnon is Anonymous",
-        {term(Interface::status, "RssAnon", rss_anon_), of(Field::anonymous, anonymous, -1)},
+        {term_of(Interface::status, "RssAnon", rss_anon_), of(Field::anonymous, anonymous, -1)},
         of_anon, reads));
     relations.push_back(relation("I4.file", "RssFile + RssShmem is Rss - Anonymous",
-                                 {term(Interface::status, "RssFile", rss_file_),
-                                  term(Interface::status, "RssShmem", rss_shmem_),
+                                 {term_of(Interface::status, "RssFile", rss_file_),
+                                  term_of(Interface::status, "RssShmem", rss_shmem_),
                                   of(Field::rss, rss, -1), of(Field::anonymous, anonymous, 1)},
                                  of_file, reads));
   };
@@ -315,7 +303,7 @@ void FieldWatch::add_swap(std::vector<Relation>& relations, const FieldLimits& l
   const auto compare_with = [&](const Extremes& swap, const Term& of) {
     if (!swap.seen()) return;
     relations.push_back(relation("I5.swap", "VmSwap is Swap without shmem",
-                                 {term(Interface::status, "VmSwap", vm_swap_), of}, tolerance,
+                                 {term_of(Interface::status, "VmSwap", vm_swap_), of}, tolerance,
                                  least_reads({&vm_swap_, &swap})));
   };
   const Extremes& smaps = smaps_[at(Field::swap)];
@@ -326,7 +314,7 @@ void FieldWatch::add_swap(std::vector<Relation>& relations, const FieldLimits& l
   if (!swap_pss.seen()) return;
   Relation shared = relation(
       "I5.swap_pss", "SwapPss <= VmSwap",
-      {of_rollup(Field::swap_pss, swap_pss), term(Interface::status, "VmSwap", vm_swap_, -1)},
+      {of_rollup(Field::swap_pss, swap_pss), term_of(Interface::status, "VmSwap", vm_swap_, -1)},
       {.less = 0, .more = limits.slack.bytes}, least_reads({&vm_swap_, &swap_pss}));
   shared.low = kNoLowerBound;
   relations.push_back(std::move(shared));
@@ -340,24 +328,24 @@ void FieldWatch::add_statm(std::vector<Relation>& relations) const {
   };
   if (vm_rss_.seen()) {
     equal("I1.statm_resident", "resident is VmRSS",
-          {term(Interface::statm, "resident", statm_resident_),
-           term(Interface::status, "VmRSS", vm_rss_, -1)},
+          {term_of(Interface::statm, "resident", statm_resident_),
+           term_of(Interface::status, "VmRSS", vm_rss_, -1)},
           vm_rss_.reads);
   }
   if (all_seen({&rss_file_, &rss_shmem_})) {
     equal("I1.statm_shared", "shared is RssFile + RssShmem",
-          {term(Interface::statm, "shared", statm_shared_),
-           term(Interface::status, "RssFile", rss_file_, -1),
-           term(Interface::status, "RssShmem", rss_shmem_, -1)},
+          {term_of(Interface::statm, "shared", statm_shared_),
+           term_of(Interface::status, "RssFile", rss_file_, -1),
+           term_of(Interface::status, "RssShmem", rss_shmem_, -1)},
           rss_file_.reads);
   }
   if (!vm_size_.seen()) return;
   equal("I1.statm_size", "size is VmSize",
-        {term(Interface::statm, "size", statm_size_),
-         term(Interface::status, "VmSize", vm_size_, -1)},
+        {term_of(Interface::statm, "size", statm_size_),
+         term_of(Interface::status, "VmSize", vm_size_, -1)},
         vm_size_.reads);
   equal("I8", "VmSize is the sum of Size",
-        {term(Interface::status, "VmSize", vm_size_), of_smaps(Field::size, size_, -1)},
+        {term_of(Interface::status, "VmSize", vm_size_), of_smaps(Field::size, size_, -1)},
         vm_size_.reads);
 }
 

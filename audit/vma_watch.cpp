@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/numa_relations.h"
 #include "audit/pss_truth.h"
 #include "collect/sampler.h"
 
@@ -132,33 +133,17 @@ std::vector<Relation> VmaWatch::field_relations(bool asleep, const PageGeometry&
   if (broken_record_) {
     relations = relations_of(*broken_record_, always_broken_, ever_broken_, steps_, pages);
   }
-  const auto said = [](Interface interface, std::string_view field, const Extremes& extremes,
-                       std::int64_t factor) {
-    return Term{.claim = {interface, field},
-                .factor = factor,
-                .said = {extremes.smallest, extremes.largest}};
-  };
-  const auto entries = static_cast<std::int64_t>(walk_.bytes(pages).width());
-  const auto add = [&](std::string_view check, std::string_view text, std::vector<Term> terms) {
-    relations.push_back({.check = check,
-                         .text = text,
-                         .terms = std::move(terms),
-                         .low = -entries,
-                         .high = 0,
-                         .reads = numa_.reads});
-  };
-  const bool numa_speaks = asleep && numa_comparable_;
-  if (numa_speaks && numa_.reads >= kSeriesSteps && field(SmapsField::anonymous).seen()) {
-    add("I6.anon", "anon= is Anonymous",
-        {said(Interface::numa_maps, "anon", numa_anon_, 1),
-         said(Interface::smaps, "Anonymous", field(SmapsField::anonymous), -1)});
-  }
-  if (numa_speaks && numa_.reads >= kSeriesSteps && field(SmapsField::shared_dirty).seen() &&
-      field(SmapsField::private_dirty).seen()) {
-    add("I6.dirty", "dirty= is Shared_Dirty + Private_Dirty",
-        {said(Interface::numa_maps, "dirty", numa_dirty_, 1),
-         said(Interface::smaps, "Shared_Dirty", field(SmapsField::shared_dirty), -1),
-         said(Interface::smaps, "Private_Dirty", field(SmapsField::private_dirty), -1)});
+  const Extremes& anonymous = field(SmapsField::anonymous);
+  const Extremes& shared_dirty = field(SmapsField::shared_dirty);
+  const Extremes& private_dirty = field(SmapsField::private_dirty);
+  const std::uint64_t entries = walk_.bytes(pages).width();
+  if (asleep && numa_comparable_ && numa_.reads >= kSeriesSteps) {
+    if (anonymous.seen()) {
+      relations.push_back(anon_relation(numa_anon_, Interface::smaps, anonymous, entries));
+    }
+    if (shared_dirty.seen() && private_dirty.seen()) {
+      relations.push_back(dirty_relation(numa_dirty_, shared_dirty, private_dirty, entries));
+    }
   }
   const bool all_hold = std::all_of(relations.begin(), relations.end(),
                                     [](const Relation& relation) { return relation.holds(); });
