@@ -201,6 +201,8 @@ Interval ProcessAudit::widened_sum(Interval ChunkSum::*part, Interval resolved) 
 
 /// A series over the whole mm narrows it to what all of its passes and any of its passes saw.
 Interval ProcessAudit::true_rss() const {
+  // Faults of the others that use the mm are in no counter that we read: nothing bounds them.
+  if (end_.mm_shared) return {0, audited_bytes_};
   Interval sum = widened_sum(&ChunkSum::resident, resolved_);
   sum.low = std::clamp(series_low_, sum.low, sum.high);
   if (!series_walk_) return sum;
@@ -221,6 +223,7 @@ void ProcessAudit::note_cached_counter(Interval true_rss) {
 Interval ProcessAudit::true_pss(Interval true_rss, std::uint64_t unseen) const {
   const Interval sum = widened_sum(&ChunkSum::pss, resolved_pss_);
   const std::uint64_t high = std::min(sum.high + unseen, true_rss.high);
+  if (end_.mm_shared) return {0, true_rss.high};
   return {std::min(sum.low, high), high};
 }
 

@@ -141,8 +141,7 @@ def wrong_process(process: dict, case: Case, touched: int) -> list[str]:
     if case.comm is not None and process["comm"] != escaped(case.comm[:15]):
         wrong.append(f"comm {process['comm']!r}, not {escaped(case.comm[:15])!r}")
     truth = process.get("truth")
-    # Faults of the other group that uses the mm are counted nowhere in ours: a known gap of the truth interval.
-    if verdict == "consistent" and truth and case.name != "shared-mm":
+    if verdict == "consistent" and truth:
         rss = process["reported"]["rss_bytes"]
         if not truth["rss_low_bytes"] <= rss <= truth["rss_high_bytes"]:
             wrong.append(f"Rss {rss} is not in its own truth {truth}")

@@ -163,6 +163,7 @@ void SampleProcess::sweep(ProcessAudit& audit) {
   end.status_after = status();
   end.statm = statm();
   end.asleep = asleep;
+  end.mm_shared = mm_shared;
   end.faults = faults;
   end.awake_threads = asleep ? 0 : threads;
   audit.on_sweep_end(end);

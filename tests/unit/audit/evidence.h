@@ -69,6 +69,7 @@ class SampleProcess {
   bool has_numa = false;
   bool has_rollup = false;
   bool asleep = false;
+  bool mm_shared = false;
   std::uint64_t faults = 0;  ///< of every bracket
   std::uint64_t threads = 1;
   std::optional<std::uint64_t> rollup_rss;  ///< else the sum over smaps

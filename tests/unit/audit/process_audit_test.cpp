@@ -505,6 +505,16 @@ TEST(ProcessAudit, AFaultCounterThatRunsBackwardsWidensToEverything) {
   EXPECT_EQ(process.audit().truth->rss, (Interval{0, kHuge}));
 }
 
+TEST(ProcessAudit, NothingBoundsWhatOthersThatUseTheMmFaultIn) {
+  SampleProcess process = k01_process();
+  process.mm_shared = true;
+  const Interval everything{0, 8 * kHuge};
+  const ProcessReport report = process.audit();
+  EXPECT_EQ(report.verdict, Verdict::finding);
+  EXPECT_EQ(report.truth->rss, everything);
+  EXPECT_EQ(report.truth->pss, everything);
+}
+
 TEST(ProcessAudit, AUserfaultVmaBoundsNothingWhileTheTargetRuns) {
   SampleProcess process;
   process.vmas = {resident_vma(kLow, kHuge)};
