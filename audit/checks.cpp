@@ -111,7 +111,8 @@ constexpr std::array kChecks{
               .relation = "PAGEMAP_SCAN and plain reads of pagemap show the same pages.",
               .witnesses = "PAGEMAP_SCAN (6.7), pagemap.",
               .without = "Before 6.7 nothing is said.",
-              .exceptions = "Guard and userfaultfd markers count as swapped in both.",
+              .exceptions = "Userfaultfd markers count as swapped in both; guards as nothing, "
+                            "where the kernel tells them.",
               .confirmed =
                   "As I7; asked of mappings under suspicion and in captures, where both are "
                   "read."},

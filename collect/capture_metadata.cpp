@@ -100,6 +100,11 @@ class ObjectReader {
     get(key, out);
     if (out == 0 || (out & (out - 1)) != 0) fail("must be a power of two", key);
   }
+  /// Keys that came later: a capture without one keeps what is assumed of an unknown.
+  template <class T>
+  void get_if_there(const char* key, T& out) {
+    if (object_.contains(key)) get(key, out);
+  }
   [[nodiscard]] bool is_null(const char* key) { return value(key).is_null(); }
   void fail(const char* what, const std::string& key) {
     if (error_) return;
@@ -187,6 +192,8 @@ Json capabilities_to_json(const KernelCapabilities& known) {
           {"kpageflags", known.kpageflags},
           {"kpagecount", known.kpagecount},
           {"exclusive_per_page", known.exclusive_per_page},
+          {"mapcount_per_page", known.mapcount_per_page},
+          {"scan_tells_guard", known.scan_tells_guard},
           {"scan_flags_huge_zero", known.scan_flags_huge_zero},
           {"zero_pfn", or_null(known.zero_pfn)},
           {"huge_zero_pfns", huge_zero},
@@ -208,6 +215,8 @@ KernelCapabilities capabilities_from_json(ObjectReader reader) {
   reader.get("kpageflags", known.kpageflags);
   reader.get("kpagecount", known.kpagecount);
   reader.get("exclusive_per_page", known.exclusive_per_page);
+  reader.get_if_there("mapcount_per_page", known.mapcount_per_page);
+  reader.get_if_there("scan_tells_guard", known.scan_tells_guard);
   reader.get("scan_flags_huge_zero", known.scan_flags_huge_zero);
   reader.get("zero_pfn", known.zero_pfn);
   if (!reader.is_null("huge_zero_pfns")) {

@@ -130,10 +130,15 @@ class SharedHugePage {
     if (area_ != nullptr) ::munmap(area_, 2 * pages_.pmd_bytes);
   }
 
-  /// Does the child's pagemap tell the two apart? False where there was no huge page to be had.
+  void give_back_half() const {
+    if (area_ == nullptr) return;
+    ::madvise(reinterpret_cast<void*>(first_), pages_.pmd_bytes / 2, MADV_DONTNEED);
+  }
+
+  /// Does the child's pagemap tell the two halves apart? False where there was no huge page to be
+  /// had.
   bool exclusive_per_page(KernelView& view, const Target& child) const {
     if (area_ == nullptr) return false;
-    ::madvise(reinterpret_cast<void*>(first_), pages_.pmd_bytes / 2, MADV_DONTNEED);
     const auto word_at = [&](std::uint64_t address) {
       PagemapWord word;
       const auto got = view.pread(child.pagemap(), std::as_writable_bytes(std::span{&word, 1}),
@@ -143,6 +148,24 @@ class SharedHugePage {
     const PagemapWord first = word_at(first_);
     const PagemapWord last = word_at(first_ + pages_.pmd_bytes - pages_.page_bytes);
     return first.present() && last.present() && first.exclusive() && !last.exclusive();
+  }
+
+  /// Does the child's smaps? Likewise.
+  bool mapcount_per_page(KernelView& view, const Target& child) const {
+    auto smaps = view.open_at(child.directory(), "smaps");
+    if (!smaps || area_ == nullptr) return false;
+    const auto text = read_whole(view, *smaps);
+    if (!text) return false;
+    const auto records = parse_smaps(*text);
+    if (!records) return false;
+    return std::any_of(
+        records->records.begin(), records->records.end(), [this](const SmapsRecord& record) {
+          const auto bytes = [&](SmapsField field) { return record.values.bytes(field); };
+          return record.header.start <= first_ && first_ < record.header.end &&
+                 bytes(SmapsField::anon_huge_pages) == pages_.pmd_bytes &&
+                 bytes(SmapsField::rss) == pages_.pmd_bytes &&
+                 bytes(SmapsField::private_dirty) == pages_.pmd_bytes / 2;
+        });
   }
 
  private:
@@ -185,7 +208,9 @@ CounterChildAnswer question(KernelView& view, pid_t pid, int ready_fd, int order
     answer.counters =
         judge_counters(readings, static_cast<std::uint64_t>(std::max(1L, cpus)), pages);
   }
+  huge.give_back_half();
   answer.exclusive_per_page = huge.exclusive_per_page(view, *child);
+  answer.mapcount_per_page = huge.mapcount_per_page(view, *child);
   return answer;
 }
 

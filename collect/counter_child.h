@@ -14,7 +14,9 @@ namespace smaps_audit {
 struct CounterChildAnswer {
   bool wchan_works = false;  ///< wchan of its sleeping threads is told
   RssCounterError counters = RssCounterError::bounded;
-  bool exclusive_per_page = false;  ///< of a huge page that is mapped elsewhere in part (K09)
+  /// Of a huge page that is mapped elsewhere in part: EXCLUSIVE (K09), and Private_* of smaps.
+  bool exclusive_per_page = false;
+  bool mapcount_per_page = false;
 };
 
 /// RssAnon of the child and what smaps counts as Anonymous, at one moment. Bytes.
@@ -31,7 +33,8 @@ RssCounterError judge_counters(std::span<const CounterReading> readings, std::ui
 /// Forks a child (killed with us, 6 MiB, some milliseconds) whose threads each fault in a number of
 /// pages that no per-thread or per-CPU batch divides, and compares RssAnon with the sum of smaps:
 /// kernels up to 6.1 cache the counter per thread, 6.2–6.15 per CPU (docs/kernel.md §2, P17). A
-/// huge page that the child has whole and we have in part shows what EXCLUSIVE speaks of (P18).
+/// huge page that the child has whole and we have in part shows what EXCLUSIVE speaks of (P18), and
+/// whether smaps calls the other part private.
 CounterChildAnswer ask_counter_child(KernelView& view, const PageGeometry& pages);
 
 }  // namespace smaps_audit

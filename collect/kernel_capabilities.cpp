@@ -85,6 +85,11 @@ void probe_pagemap(KernelView& view, const PageGeometry& pages, const ForcedFall
   found.pagemap_scan = scanned.ok();
   found.scan_flags_huge_zero =
       scanned && scanned->regions == 1 && (regions[0].categories & kMask) == kMask;
+  found.scan_tells_guard =
+      scanned.ok() && view.pagemap_scan(*pagemap, specimens.huge_zero_page,
+                                        specimens.huge_zero_page + pages.pmd_bytes,
+                                        page_is::kPresent, kMask | page_is::kGuard, regions)
+                          .ok();
 }
 
 bool can_pread(KernelView& view, const char* path, std::uint64_t offset) {
@@ -147,6 +152,7 @@ Result<KernelCapabilities> probe_kernel_capabilities(KernelView& view, const Pag
   found.wchan = child.wchan_works && !forced.no_wchan;
   found.rss_counters = child.counters;
   found.exclusive_per_page = child.exclusive_per_page;
+  found.mapcount_per_page = child.mapcount_per_page;
   return found;
 }
 

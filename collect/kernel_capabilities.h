@@ -46,6 +46,9 @@ struct KernelCapabilities {
   bool kpagecount = false;
   /// EXCLUSIVE is told of each page that a PMD maps, not of the first for all of them (K09).
   bool exclusive_per_page = false;
+  /// Shared_* and Private_* are told of each page, not of a whole folio (CONFIG_PAGE_MAPCOUNT).
+  bool mapcount_per_page = false;
+  bool scan_tells_guard = false;           ///< PAGE_IS_GUARD
   bool scan_flags_huge_zero = false;       ///< PFNZERO covers the huge zero folio (K12)
   std::optional<std::uint64_t> zero_pfn;   ///< of the shared zero page, where PFNs are visible
   std::optional<Interval> huge_zero_pfns;  ///< of the huge zero folio, inclusive

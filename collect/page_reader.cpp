@@ -66,7 +66,8 @@ Result<Ok> PageReader::scan(const KernelFile& pagemap, Range range, bool ask_for
                             PagePass& pass) {
   constexpr std::uint64_t kAnyOf = page_is::kPresent | page_is::kSwapped;
   const std::uint64_t returned = page_is::kPresent | page_is::kSwapped | page_is::kPfnZero |
-                                 page_is::kHuge | (ask_for_file ? page_is::kFile : 0);
+                                 page_is::kHuge | (ask_for_file ? page_is::kFile : 0) |
+                                 (capabilities_.scan_tells_guard ? page_is::kGuard : 0);
   regions_.resize(kRegionsPerCall);
   std::uint64_t from = range.first;
   while (from < range.last) {
@@ -101,7 +102,10 @@ Result<Ok> PageReader::scan(const KernelFile& pagemap, Range range, bool ask_for
 std::uint8_t PageReader::state_of(const PageRegion& region) const {
   const auto has = [&](std::uint64_t category) { return (region.categories & category) != 0; };
   // HUGE comes with an empty PMD too, so nothing is concluded from it without PRESENT.
-  if (!has(page_is::kPresent)) return has(page_is::kSwapped) ? page_state::kSwapped : 0;
+  // A guard marker holds no page: it is as if nothing were there.
+  if (!has(page_is::kPresent)) {
+    return has(page_is::kSwapped) && !has(page_is::kGuard) ? page_state::kSwapped : 0;
+  }
   unsigned state = page_state::kPresent;
   if (has(page_is::kFile)) state |= page_state::kFile;
   if (has(page_is::kHuge)) state |= page_state::kHuge;
@@ -244,7 +248,7 @@ std::uint8_t PageReader::state_of(PagemapWord word, std::uint64_t page) const {
         state |= page_state::kNotZero;
       }
     }
-  } else if (word.swapped()) {
+  } else if (word.swapped() && !word.guard()) {
     state |= page_state::kSwapped;
     if (capabilities_.pfn_visible && (word.raw & ((std::uint64_t{1} << 55) - 1)) != 0 &&
         word.swap_type() < kFirstSpecialSwapType) {

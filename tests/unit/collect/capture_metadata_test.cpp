@@ -66,6 +66,17 @@ TEST(CaptureMetadata, NamesTheKeyThatIsMissing) {
   EXPECT_EQ(error_of("{}"), "the metadata's \"tool_version\" is missing");
 }
 
+TEST(CaptureMetadata, KeysThatCameLaterMayBeMissing) {
+  for (const std::string key : {"mapcount_per_page", "scan_tells_guard"}) {
+    const auto read = capture_metadata_from_json(edited_json("\"" + key + "\"", "\"other\""));
+    ASSERT_TRUE(read) << read.error().message();
+    EXPECT_FALSE(key == "mapcount_per_page" ? read->capabilities.mapcount_per_page
+                                            : read->capabilities.scan_tells_guard);
+    EXPECT_EQ(error_of(edited_json("\"" + key + "\":true", "\"" + key + "\":1")),
+              "the metadata's \"capabilities." + key + "\" must be true or false");
+  }
+}
+
 TEST(CaptureMetadata, NamesTheKeyThatIsMistyped) {
   const std::string pid = "\"pid\":1234";
   EXPECT_EQ(error_of(edited_json(pid, "\"pid\":\"1234\"")),

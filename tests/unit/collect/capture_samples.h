@@ -30,6 +30,8 @@ inline CaptureMetadata sample_metadata() {
   metadata.host.cpus = 2;
   metadata.host.thp = "madvise";
   metadata.capabilities.pagemap = true;
+  metadata.capabilities.mapcount_per_page = true;
+  metadata.capabilities.scan_tells_guard = true;
   metadata.capabilities.zero_pfn = 4711;
   metadata.capabilities.huge_zero_pfns = Interval{512, 1023};
   metadata.capabilities.rss_counters = RssCounterError::exact;

@@ -57,6 +57,7 @@ TEST(CounterChild, TheRunningKernelAnswersAlikeTwice) {
   EXPECT_TRUE(first.wchan_works);
   EXPECT_EQ(first.counters, second.counters);
   EXPECT_EQ(first.exclusive_per_page, second.exclusive_per_page);
+  EXPECT_EQ(first.mapcount_per_page, second.mapcount_per_page);
 }
 
 TEST(CounterChild, AChildThatCannotBeReadProvesNothing) {
@@ -67,6 +68,7 @@ TEST(CounterChild, AChildThatCannotBeReadProvesNothing) {
   EXPECT_FALSE(answer.wchan_works);
   EXPECT_EQ(answer.counters, RssCounterError::bounded);
   EXPECT_FALSE(answer.exclusive_per_page);
+  EXPECT_FALSE(answer.mapcount_per_page);
 }
 
 }  // namespace

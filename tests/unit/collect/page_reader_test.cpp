@@ -248,5 +248,21 @@ TEST_F(PageReaderScan, ALyingScanIsMalformed) {
   EXPECT_EQ(error->code, ErrorCode::malformed);
 }
 
+TEST_F(PageReaderPlain, AGuardIsAsIfNothingWereThere) {
+  constexpr std::uint64_t kGuard = std::uint64_t{1} << 58;
+  EXPECT_NE(state_of(kSwap), 0);
+  EXPECT_EQ(state_of(kSwap | kGuard), 0);
+  EXPECT_NE(state_of(kPresent | kGuard), 0);
+}
+
+TEST_F(PageReaderScan, AsksForGuardsWhereTheKernelTellsThem) {
+  capabilities.pagemap_scan = true;
+  view.set_scan(kPagemap, {{kPage, 2 * kPage, page_is::kSwapped | page_is::kGuard}});
+  capabilities.scan_tells_guard = true;
+  EXPECT_TRUE(walk({{kPage, 2 * kPage}}).runs.empty());
+  view.set_scan(kPagemap, {{kPage, 2 * kPage, page_is::kSwapped}});
+  EXPECT_EQ(walk({{kPage, 2 * kPage}}).runs.size(), 1u);
+}
+
 }  // namespace
 }  // namespace smaps_audit
