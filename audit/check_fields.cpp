@@ -70,6 +70,11 @@ constexpr std::array kFieldChecks{
         "exceeds Rss - Anonymous.",
         "A kernel with CONFIG_NO_PAGE_MAPCOUNT calls a page of a file that one process maps "
         "twice private and halves its Pss: hence only the anonymous part there."),
+    of_record("I2.pss_shared",
+              "Pss <= Private_Clean + Private_Dirty + (Shared_Clean + Shared_Dirty) / 2, of all "
+              "mappings together.",
+              "Asked where a child of our own shows that mapcounts are kept page by page. Entries "
+              "without a page may be shared and whole from 6.11 on: they widen it."),
     of_record("I2.pss_dirty", "Pss_Dirty <= Pss.", "Kernels before 6.0 have no Pss_Dirty."),
     of_record("I2.pss_dirty_parts", "Pss_Dirty <= Shared_Dirty + Private_Dirty.",
               "Kernels before 6.0 have no Pss_Dirty."),

@@ -165,6 +165,7 @@ std::vector<Relation> FieldWatch::relations(const FieldLimits& limits) const {
   add_own_records(relations);
   if (!size_.seen()) return relations;
   add_rollup(relations);
+  add_shares(relations, limits);
   add_flags(relations);
   if (!limits.asleep) return relations;
   add_walk(relations, limits);
@@ -211,6 +212,31 @@ void FieldWatch::add_rollup(std::vector<Relation>& relations) const {
   classes.high =
       amount(pss_with_anonymous_.largest + rounding_[at(Field::pss)]) - amount(pss.smallest);
   relations.push_back(std::move(classes));
+}
+
+/// Who is shared is shared by two at least. An entry without a page (migration, poison) may count
+/// as shared and whole, from 6.11 on: what Rss has beyond the pages that are sure.
+void FieldWatch::add_shares(std::vector<Relation>& relations, const FieldLimits& limits) const {
+  if (!mapcount_per_page_) return;
+  const auto ask = [&](const auto& fields, auto of) {
+    const Extremes& rss = fields[at(Field::rss)];
+    std::vector<Term> terms;
+    for (const auto& [field, factor] :
+         {std::pair{Field::pss, 2}, std::pair{Field::private_clean, -2},
+          std::pair{Field::private_dirty, -2}, std::pair{Field::shared_clean, -1},
+          std::pair{Field::shared_dirty, -1}}) {
+      if (fields[at(field)].seen()) terms.push_back(of(field, fields[at(field)], factor));
+    }
+    if (terms.size() != 5 || !rss.seen()) return;
+    const std::uint64_t entries =
+        less_by(rss.largest, saturating_sum(limits.walk.low, uncompared_rss_.smallest));
+    relations.push_back(relation("I2.pss_shared", "Pss <= Private + Shared / 2", std::move(terms),
+                                 {.less = 0, .more = entries}, rss.reads));
+    relations.back().low = kNoLowerBound;
+    relations.back().same_record = true;
+  };
+  ask(smaps_, of_smaps);
+  ask(rollup_, of_rollup);
 }
 
 /// VmFlags tell what Locked and *_Hugetlb must be. Broken, they are found mapping by mapping; here

@@ -46,7 +46,8 @@ struct FieldLimits {
 /// of the process. Which of their relations hold, not who lies: that is accuse()'s.
 class FieldWatch {
  public:
-  explicit FieldWatch(const PageGeometry& pages) : pages_(pages) {}
+  explicit FieldWatch(const PageGeometry& pages, bool mapcount_per_page = false)
+      : pages_(pages), mapcount_per_page_(mapcount_per_page) {}
 
   void on_smaps(const SmapsSums& sums);
   void on_rollup(const SmapsRecord& rollup);
@@ -79,6 +80,7 @@ class FieldWatch {
 
   [[nodiscard]] std::uint64_t room_for_copies() const;
   void add_rollup(std::vector<Relation>& relations) const;
+  void add_shares(std::vector<Relation>& relations, const FieldLimits& limits) const;
   void add_flags(std::vector<Relation>& relations) const;
   void add_walk(std::vector<Relation>& relations, const FieldLimits& limits) const;
   void add_numa(std::vector<Relation>& relations, const FieldLimits& limits) const;
@@ -88,6 +90,7 @@ class FieldWatch {
   void add_own_records(std::vector<Relation>& relations) const;
 
   PageGeometry pages_;
+  bool mapcount_per_page_;
   std::array<Extremes, kSmapsFieldCount> smaps_{};
   std::array<Extremes, kSmapsFieldCount> rollup_{};
   std::array<std::uint64_t, kSmapsFieldCount> rounding_{};  ///< the most that was seen

@@ -42,7 +42,7 @@ bool worth_a_series(const Relation& relation, std::uint64_t vmas) {
 /// Do the fields of the screen fit? A miss means nothing yet: the series decides. What is compared
 /// between two reads is asked of a sleeping process only.
 bool ProcessAudit::fields_suspect() const {
-  FieldWatch fields{pages_};
+  FieldWatch fields{pages_, capabilities_.mapcount_per_page};
   if (rollup_record_) fields.on_rollup(*rollup_record_);
   const auto& before = end_.status_before;
   const auto& after = end_.status_after;

@@ -11,7 +11,10 @@ namespace smaps_audit {
 
 ProcessAudit::ProcessAudit(const KernelCapabilities& capabilities, const PageGeometry& pages,
                            const ProcessAuditOptions& options)
-    : capabilities_(capabilities), pages_(pages), options_(options), totals_(pages) {}
+    : capabilities_(capabilities),
+      pages_(pages),
+      options_(options),
+      totals_(pages, capabilities.mapcount_per_page) {}
 
 void ProcessAudit::on_chunk(const Chunk& chunk) {
   unknown_fields_ += chunk.text.unknown_fields;

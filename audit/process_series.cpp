@@ -50,7 +50,7 @@ void ProcessAudit::end_series() {
   ++series_done_;
   plan_ = {};
   watches_.clear();
-  totals_ = TotalsWatch{pages_};
+  totals_ = TotalsWatch{pages_, capabilities_.mapcount_per_page};
   moved_.clear();
   step_sums_ = {};
   unknown_vma_bytes_ = 0;

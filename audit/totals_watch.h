@@ -31,7 +31,8 @@ inline constexpr std::uint64_t kRightRollupsFirst = 2;
 /// over smaps and over the page walk. Like a VmaWatch: what every read confirms lives.
 class TotalsWatch {
  public:
-  explicit TotalsWatch(const PageGeometry& pages) : fields_(pages) {}
+  explicit TotalsWatch(const PageGeometry& pages, bool mapcount_per_page = false)
+      : fields_(pages, mapcount_per_page) {}
 
   void on_smaps(const SmapsSums& sums) { fields_.on_smaps(sums); }
   void on_rollup(const SmapsRecord& rollup);

@@ -42,8 +42,8 @@ struct Told {
   }
 };
 
-FieldWatch watched(const Told& told, int reads = 24) {
-  FieldWatch watch{kPages};
+FieldWatch watched(const Told& told, int reads = 24, bool mapcount_per_page = true) {
+  FieldWatch watch{kPages, mapcount_per_page};
   for (int i = 0; i < reads; ++i) {
     SmapsSums sums;
     sums.add(told.smaps, traits_of(told.smaps));
@@ -223,6 +223,44 @@ TEST(FieldWatch, WhatBreaksOnlyNowAndThenIsNeitherBrokenNorAVoucher) {
     EXPECT_NE(relation.check, "I1.hwm");
     EXPECT_TRUE(relation.holds()) << relation.check;
   }
+}
+
+/// All of it shared by two, of which each has half.
+Told shared_by_two() {
+  Told told;
+  for (SmapsRecord* record : {&told.smaps, &told.rollup}) {
+    record->values.set(F::private_dirty, 0);
+    record->values.set(F::shared_dirty, kRss);
+    for (const F field : {F::pss, F::pss_dirty}) record->values.set(field, kRss / 2);
+  }
+  told.rollup.values.set(F::pss_anon, kRss / 2);
+  return told;
+}
+
+TEST(FieldWatch, ASharedPageIsSharedByTwoAtLeast) {
+  EXPECT_TRUE(said(shared_by_two()).empty());
+  Told told = shared_by_two();
+  for (const F field : {F::pss, F::pss_dirty, F::pss_anon}) {
+    told.rollup.values.set(field, kRss / 2 + kPage);
+  }
+  told.smaps.values.set(F::pss, kRss / 2 + kPage);
+  told.smaps.values.set(F::pss_dirty, kRss / 2 + kPage);
+  const auto broken = [&](bool mapcount_per_page, const FieldLimits& limits) {
+    std::size_t count = 0;
+    for (const Relation& relation : watched(told, 24, mapcount_per_page).relations(limits)) {
+      if (relation.check == "I2.pss_shared" && !relation.holds()) ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(broken(true, kAsleep), 2u);
+  EXPECT_EQ(broken(true, kAwake), 2u);
+  EXPECT_EQ(broken(false, kAsleep), 0u);
+  // As many entries without a page make up for it: each is 4 kB more than half of itself, twice.
+  FieldLimits limits = kAsleep;
+  limits.walk = {kRss - 2 * kPage, kRss};
+  EXPECT_EQ(broken(true, limits), 0u);
+  limits.walk = {kRss - kPage, kRss};
+  EXPECT_EQ(broken(true, limits), 2u);
 }
 
 }  // namespace
