@@ -160,6 +160,13 @@ std::optional<Interval> FieldWatch::unseen_copies(const Extremes& anonymous,
   return Interval{least, std::min(room, most)};
 }
 
+std::optional<std::uint64_t> FieldWatch::beyond_counters(const Extremes& rss,
+                                                         const FieldLimits& limits) const {
+  if (!limits.asleep || limits.slack.bytes != 0 || !all_seen({&rss, &vm_rss_})) return std::nullopt;
+  const std::uint64_t excess = less_by(rss.smallest, vm_rss_.largest);
+  return excess == 0 ? std::nullopt : std::optional{excess};
+}
+
 std::vector<Relation> FieldWatch::relations(const FieldLimits& limits) const {
   std::vector<Relation> relations;
   add_own_records(relations);

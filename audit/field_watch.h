@@ -74,6 +74,10 @@ class FieldWatch {
   /// [the least, the most]. nullopt: none, or more than they can hold.
   [[nodiscard]] std::optional<Interval> unseen_copies(const Extremes& anonymous,
                                                       const FieldLimits& limits) const;
+  /// By how much a witness with this Rss tells more of a sleeping process than counters that are
+  /// exact, in every read. nullopt: it doesn't, or they aren't.
+  [[nodiscard]] std::optional<std::uint64_t> beyond_counters(const Extremes& rss,
+                                                             const FieldLimits& limits) const;
 
  private:
   static std::size_t at(SmapsField field) { return static_cast<std::size_t>(field); }

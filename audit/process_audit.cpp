@@ -166,18 +166,56 @@ void ProcessAudit::conclude_totals() {
     return finding.interface == Interface::smaps && finding.field == "Rss" &&
            finding.direction == Direction::deficit && !finding.against;
   });
+  const bool rss_is_wrong =
+      std::any_of(findings_.begin(), findings_.end(), [](const Finding& finding) {
+        return finding.interface == Interface::smaps && finding.field == "Rss";
+      });
   std::optional<Finding> smaps_finding;
   if (smaps != findings_.end()) smaps_finding = *smaps;
   for (Finding finding :
        totals_.findings(asleep_, smaps_missing_, smaps_exact_, smaps_finding, counter_slack())) {
     finding.basis = series_basis();
+    name_excess(finding);
     findings_.push_back(std::move(finding));
   }
   repeat_missing_fields();
+  if (!rss_is_wrong) conclude_poison();
   std::vector<Finding> copies = totals_.device_copies(asleep_, counter_slack(), device_mappings_);
   for (Finding& finding : copies) {
     finding.basis = series_basis();
     unseen_copies_ = finding.expected.minus(finding.reported_bytes);
+    findings_.push_back(std::move(finding));
+  }
+}
+
+/// A rollup that has no more too much than smaps is known to have, has it for the same reason.
+void ProcessAudit::name_excess(Finding& rollup) const {
+  if (rollup.interface != Interface::smaps_rollup || rollup.direction != Direction::excess) return;
+  const auto smaps = std::find_if(findings_.begin(), findings_.end(), [&](const Finding& finding) {
+    return finding.interface == Interface::smaps && finding.field == rollup.field &&
+           finding.direction == Direction::excess && finding.defect &&
+           finding.error_bytes >= rollup.error_bytes;
+  });
+  if (smaps == findings_.end()) return;
+  rollup.defect = smaps->defect;
+  rollup.cause = smaps->cause;
+  rollup.vmas = smaps->vmas;
+  rollup.vmas_total = smaps->vmas_total;
+}
+
+/// What a mapping shows beyond the pages that are sure, if that adds up to what is too much.
+void ProcessAudit::conclude_poison() {
+  std::vector<FindingVma> mappings;
+  for (const VmaWatch& watch : watches_) {
+    const std::uint64_t sure = watch.walk().bytes(pages_).low;
+    if (!watch.smaps_rss().seen() || watch.smaps_rss().smallest <= sure) continue;
+    mappings.push_back(
+        {watch.range().first, watch.range().last, watch.name(), watch.smaps_rss().smallest - sure});
+  }
+  for (Finding& finding :
+       totals_.poisoned_pages(asleep_, counter_slack(), hardware_corrupted_, mappings)) {
+    finding.basis = series_basis();
+    poisoned_ = finding.error_bytes;
     findings_.push_back(std::move(finding));
   }
 }
@@ -262,6 +300,7 @@ void ProcessAudit::conclude(ProcessReport& report) {
   }
   Interval rss = true_rss();
   note_cached_counter(rss);
+  rss.high -= std::min(rss.width(), poisoned_);
   const Interval copies = unseen_copies_.value_or(Interval{0, sums_.device_copy_size});
   rss += copies;
   for (Finding& note : notes_) {

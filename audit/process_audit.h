@@ -119,6 +119,8 @@ class ProcessAudit final : public SampleSink {
   void conclude_watches();
   void conclude_totals();
   void repeat_missing_fields();
+  void conclude_poison();
+  void name_excess(Finding& rollup) const;
   void conclude_fields();
   [[nodiscard]] bool is_explained(const Relation& relation) const;
   void conclude_unconfirmed();
@@ -165,6 +167,7 @@ class ProcessAudit final : public SampleSink {
   bool asleep_ = false;
   bool sleep_asked_ = false;
   bool in_execve_ = false;  ///< a sleeping thread may be
+  std::optional<std::uint64_t> hardware_corrupted_;
   bool numa_contested_ = false;
   unsigned series_done_ = 0;
   bool totals_done_ = false;
@@ -172,6 +175,7 @@ class ProcessAudit final : public SampleSink {
   // The outcome.
   std::map<std::string_view, std::uint64_t>
       open_bytes_;                         ///< reason → bytes that could hide an error
+  std::uint64_t poisoned_ = 0;             ///< in Rss and lost, by the counters (K08)
   std::optional<Interval> unseen_copies_;  ///< that no walk shows (K07), in bytes
   std::optional<Interval> series_walk_;    ///< [ΣL*, ΣU*] of a series over the whole mm
   std::uint64_t series_low_ = 0;           ///< Σ L* of any series of three steps or more

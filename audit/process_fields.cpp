@@ -55,6 +55,7 @@ bool ProcessAudit::fields_suspect() const {
   }
   const FieldLimits limits{.asleep = end_.asleep, .slack = counter_slack(), .walk = resident_};
   if (fields.unseen_copies(fields.smaps(SmapsField::anonymous), limits)) return true;
+  if (fields.beyond_counters(fields.smaps(SmapsField::rss), limits)) return true;
   const std::vector<Relation> relations = fields.relations(limits);
   return std::any_of(relations.begin(), relations.end(), [this](const Relation& relation) {
     return worth_a_series(relation, sums_.vmas);

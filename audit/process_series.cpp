@@ -244,6 +244,7 @@ StepDecision ProcessAudit::on_step(unsigned step, const std::optional<Stillness>
   if (still) {
     asleep_ = still->asleep;
     in_execve_ = still->in_execve;
+    hardware_corrupted_ = still->hardware_corrupted;
     sleep_asked_ = true;
   }
   const bool maybe_asleep = !sleep_asked_ || asleep_;

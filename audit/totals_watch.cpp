@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "audit/device_copies.h"
+#include "audit/poisoned_pages.h"
 #include "collect/sampler.h"
 #include "config/known_defects.h"
 
@@ -153,6 +154,16 @@ std::vector<Finding> TotalsWatch::device_copies(bool asleep, CounterSlack slack,
   return device_copy_findings(fields_, limits(asleep, slack), mappings);
 }
 
+std::vector<Finding> TotalsWatch::poisoned_pages(bool asleep, CounterSlack slack,
+                                                 std::optional<std::uint64_t> hardware_corrupted,
+                                                 const std::vector<FindingVma>& mappings) const {
+  return poisoned_page_findings(fields_, limits(asleep, slack), hardware_corrupted, mappings);
+}
+
+bool TotalsWatch::beyond_counters(bool asleep, CounterSlack slack) const {
+  return fields_.beyond_counters(fields_.smaps(Field::rss), limits(asleep, slack)).has_value();
+}
+
 bool TotalsWatch::copies_unseen(bool asleep, CounterSlack slack) const {
   return fields_.unseen_copies(fields_.smaps(Field::anonymous), limits(asleep, slack)).has_value();
 }
@@ -168,7 +179,8 @@ bool TotalsWatch::numa_contested(CounterSlack slack) const {
 bool TotalsWatch::contradicted(bool maybe_asleep, CounterSlack slack) const {
   return !findings(false, {}, false, std::nullopt, slack).empty() ||
          status_walk(maybe_asleep, slack) != Contradiction::none ||
-         !broken_fields(maybe_asleep, slack).empty() || copies_unseen(maybe_asleep, slack);
+         !broken_fields(maybe_asleep, slack).empty() || copies_unseen(maybe_asleep, slack) ||
+         beyond_counters(maybe_asleep, slack);
 }
 
 bool TotalsWatch::alive(bool maybe_asleep, CounterSlack slack) const {

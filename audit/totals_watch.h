@@ -54,6 +54,10 @@ class TotalsWatch {
   /// `mappings`: those of which it may be.
   [[nodiscard]] std::vector<Finding> device_copies(bool asleep, CounterSlack slack,
                                                    const std::vector<FindingVma>& mappings) const;
+  /// K08, by the counters: see poisoned_page_findings().
+  [[nodiscard]] std::vector<Finding> poisoned_pages(bool asleep, CounterSlack slack,
+                                                    std::optional<std::uint64_t> hardware_corrupted,
+                                                    const std::vector<FindingVma>& mappings) const;
   /// The relations of all other fields, whether they hold or not (FieldWatch).
   [[nodiscard]] std::vector<Relation> relations(bool asleep, CounterSlack slack) const;
 
@@ -75,6 +79,7 @@ class TotalsWatch {
     return {.asleep = asleep, .slack = slack, .walk = walk_};
   }
   [[nodiscard]] bool copies_unseen(bool asleep, CounterSlack slack) const;
+  [[nodiscard]] bool beyond_counters(bool asleep, CounterSlack slack) const;
   [[nodiscard]] Interval rollup_expected() const;
   [[nodiscard]] Interval status_expected() const;
   [[nodiscard]] Contradiction rollup_walk() const;

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/parse_int.h"
+#include "parsers/meminfo.h"
 
 namespace smaps_audit {
 namespace {
@@ -171,6 +172,13 @@ bool MmSharing::may_be_shared(KernelView& view, const Target& target, Nanosecond
   }
   seen_ = std::move(present);
   return shared;
+}
+
+std::optional<std::uint64_t> read_hardware_corrupted(KernelView& view) {
+  const auto text = read_file(view, KernelRoot::proc, "meminfo");
+  if (!text) return std::nullopt;
+  const auto meminfo = parse_meminfo(*text);
+  return meminfo ? meminfo->hardware_corrupted : std::nullopt;
 }
 
 Vmstat read_vmstat(KernelView& view) {

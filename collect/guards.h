@@ -75,6 +75,9 @@ class MmSharing {
   std::map<int, Seen> seen_;
 };
 
+/// Memory that the host has lost to errors, in bytes.
+std::optional<std::uint64_t> read_hardware_corrupted(KernelView& view);
+
 /// The host's counters of pages that come in bulk; all zero where the kernel has none.
 Vmstat read_vmstat(KernelView& view);
 

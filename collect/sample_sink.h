@@ -40,6 +40,7 @@ struct Stillness {
       false;  ///< proven for the whole series so far, and no fault counted, and the mm not shared
   std::uint64_t faults = 0;
   bool in_execve = true;  ///< a sleeping thread may be: asked for the whole mm only
+  std::optional<std::uint64_t> hardware_corrupted = {};  ///< of the host, bytes; likewise
 };
 
 /// What the audit wants of a confirming series (docs/method.md §6).

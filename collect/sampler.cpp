@@ -289,6 +289,7 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
       asleep = asleep && still->faults == 0 &&
                proven_asleep(threads_before, read_threads(view_, target_, capabilities_.wchan));
       still->asleep = asleep;
+      if (asleep && plan.whole_mm) still->hardware_corrupted = read_hardware_corrupted(view_);
     }
     if (sink.on_step(step, still) == StepDecision::done) return Ok{};
   }

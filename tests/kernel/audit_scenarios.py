@@ -13,7 +13,7 @@ import dataclasses
 HINTED = ("hinted-thp", "hinted-thp-partial", "hinted-thp-shared", "hinted-base")  # the states that the kernel's own balancing makes
 UNHINTED = ("plain", "protnone-thp", "protnone-shmem", "partly-shared-thp", "many-faulters", "rollup-contention")
 MODES = HINTED + UNHINTED
-GUEST_ONLY = ("device-copy", "stuck-in-execve")  # they want memory of the machine, or spoil it
+GUEST_ONLY = ("device-copy", "poisoned", "stuck-in-execve")  # they want memory of the machine, or spoil it
 FALLBACKS = {name: name for name in ("pagemap-scan", "procmap-query", "pfn", "kpageflags", "kpagecount", "numa-maps",
                                      "wchan")}
 FALLBACKS["all"] = ",".join(FALLBACKS)

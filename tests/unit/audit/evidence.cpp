@@ -210,7 +210,10 @@ unsigned SampleProcess::series(ProcessAudit& audit, const SeriesPlan& plan) {
     }
     std::optional<Stillness> still;
     if (step % kSeriesSteps == 0 || step == kFirstSleepStep || step == kNumaMapsSteps) {
-      still = Stillness{.asleep = asleep, .faults = asleep ? 0 : faults, .in_execve = false};
+      still = Stillness{.asleep = asleep,
+                        .faults = asleep ? 0 : faults,
+                        .in_execve = false,
+                        .hardware_corrupted = hardware_corrupted};
     }
     if (audit.on_step(step, still) == StepDecision::done) return step;
   }

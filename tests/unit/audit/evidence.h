@@ -70,7 +70,8 @@ class SampleProcess {
   bool has_rollup = false;
   bool asleep = false;
   bool mm_shared = false;
-  std::uint64_t faults = 0;  ///< of every bracket
+  std::optional<std::uint64_t> hardware_corrupted;  ///< of the host, bytes
+  std::uint64_t faults = 0;                         ///< of every bracket
   std::uint64_t threads = 1;
   std::optional<std::uint64_t> rollup_rss;  ///< else the sum over smaps
   std::optional<std::uint64_t> vm_rss;      ///< else what the walk finds

@@ -70,5 +70,59 @@ TEST(PageNotes, AnExcessOfPoisonedPagesIsK08) {
   EXPECT_FALSE(only_finding(process.audit()).defect.has_value());
 }
 
+TEST(PageNotes, ARollupThatRepeatsPoisonedPagesIsK08Too) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 8 * kHuge)};
+  constexpr std::uint8_t kLost =
+      page_state::kSwapped | page_state::kRealSwap | page_state::kPoisoned;
+  const Range range = process.vmas[0].range;
+  process.vmas[0].runs = {pages_in(range, 0, 4000), pages_in(range, 4000, 4096, kLost)};
+  process.vm_rss = 4000 * kPage;
+  process.asleep = true;
+  process.has_rollup = true;
+  const ProcessReport report = process.audit();
+  ASSERT_EQ(report.findings.size(), 2u);
+  const Finding& rollup = report.findings[1];
+  EXPECT_EQ(rollup.interface, Interface::smaps_rollup);
+  EXPECT_EQ(rollup.defect, "K08");
+  EXPECT_EQ(rollup.error_bytes, 96 * kPage);
+  ASSERT_EQ(rollup.vmas.size(), 1u);
+  EXPECT_EQ(rollup.vmas[0].start, range.first);
+  // What is beyond it has another reason.
+  process.rollup_rss = 4097 * kPage;
+  EXPECT_FALSE(process.audit().findings.at(1).defect.has_value());
+}
+
+TEST(PageNotes, WithoutFramesTheCountersTellOfPoisonedPages) {
+  SampleProcess process;
+  process.vmas = {resident_vma(kLow, 8 * kHuge)};
+  const Range range = process.vmas[0].range;
+  process.vmas[0].runs = {pages_in(range, 0, 4000),
+                          pages_in(range, 4000, 4096, page_state::kSwapped)};
+  process.vm_rss = 4000 * kPage;
+  process.asleep = true;
+  process.hardware_corrupted = 96 * kPage;
+  const Finding finding = only_finding(process.audit());
+  EXPECT_EQ(finding.defect, "K08");
+  EXPECT_EQ(finding.check, "I4");
+  EXPECT_EQ(finding.interface, Interface::smaps);
+  EXPECT_EQ(finding.direction, Direction::excess);
+  EXPECT_EQ(finding.error_bytes, 96 * kPage);
+  EXPECT_TRUE(finding.exact);
+  ASSERT_EQ(finding.vmas.size(), 1u);
+  EXPECT_EQ(finding.vmas[0].error_bytes, 96 * kPage);
+
+  process.hardware_corrupted = 95 * kPage;
+  EXPECT_TRUE(process.audit().findings.empty());
+  process.hardware_corrupted.reset();
+  EXPECT_TRUE(process.audit().findings.empty());
+  process.hardware_corrupted = 96 * kPage;
+  process.capabilities.rss_counters = RssCounterError::per_thread;
+  EXPECT_TRUE(process.audit().findings.empty());
+  process.capabilities.rss_counters = RssCounterError::exact;
+  process.asleep = false;
+  EXPECT_TRUE(process.audit().findings.empty());
+}
+
 }  // namespace
 }  // namespace smaps_audit

@@ -177,6 +177,17 @@ TEST_F(Guards, UnknownCountsAsShared) {
   EXPECT_TRUE(MmSharing{}.may_be_shared(view, target, kAnew));
 }
 
+TEST_F(Guards, MemoryLostToErrorsIsAbsentWhereMeminfoDoesNotTellIt) {
+  view.set_file("/proc/meminfo", "MemTotal: 100 kB\nHardwareCorrupted: 8 kB\n");
+  EXPECT_EQ(read_hardware_corrupted(view), 8192u);
+  view.set_file("/proc/meminfo", "MemTotal: 100 kB\n");
+  EXPECT_FALSE(read_hardware_corrupted(view));
+  view.set_file("/proc/meminfo", "");
+  EXPECT_FALSE(read_hardware_corrupted(view));
+  view.set_errno("/proc/meminfo", EACCES);
+  EXPECT_FALSE(read_hardware_corrupted(view));
+}
+
 TEST_F(Guards, VmstatThatCanNotBeReadIsAbsent) {
   EXPECT_EQ(read_vmstat(view).thp_fault_alloc, 5u);
   view.set_errno("/proc/vmstat", EACCES);
