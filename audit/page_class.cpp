@@ -157,6 +157,15 @@ std::uint64_t poisoned_bytes(const PagePass& pass, Range vma_bytes, const PageGe
   return pages.bytes(pages_where(pass, vma, page_state::is_poisoned).count());
 }
 
+std::uint64_t zero_file_bytes(const PagePass& before, const PagePass& after, Range vma_bytes,
+                              const PageGeometry& pages) {
+  const Range vma{vma_bytes.first / pages.page_bytes, vma_bytes.last / pages.page_bytes};
+  constexpr unsigned kFlagged = page_state::kPresent | page_state::kFile | page_state::kZero;
+  const auto flagged = [](std::uint8_t state) { return (state & kFlagged) == kFlagged; };
+  return pages.bytes(
+      intersection(pages_where(before, vma, flagged), pages_where(after, vma, flagged)).count());
+}
+
 std::uint64_t full_pmd_blocks(const RangeSet& present, Range vma_bytes, const PageGeometry& pages) {
   const Range huge = aligned_pmd_pages(vma_bytes, pages);
   const std::uint64_t block = pages.pages_per_pmd();

@@ -68,6 +68,10 @@ std::uint64_t pages_per_fault(const VmaTraits& traits, Range vma_bytes,
 /// Bytes of the VMA that were lost to memory errors, as this pass shows them.
 std::uint64_t poisoned_bytes(const PagePass& pass, Range vma_bytes, const PageGeometry& pages);
 
+/// Bytes that both passes showed as zero pages of a file.
+std::uint64_t zero_file_bytes(const PagePass& before, const PagePass& after, Range vma_bytes,
+                              const PageGeometry& pages);
+
 /// Whole, aligned PMD ranges inside the VMA, as page numbers; empty if there is none.
 Range aligned_pmd_pages(Range vma_bytes, const PageGeometry& pages);
 

@@ -7,6 +7,7 @@ namespace smaps_audit {
 namespace {
 
 constexpr std::uint64_t kNotedCounterBytes = 2u << 20;
+constexpr std::uint64_t kNotedExcessBytes = 8u << 20;
 
 std::optional<std::string> defect_if_known(std::string_view id) {
   const KnownDefect* const defect = find_known_defect(id);
@@ -41,26 +42,50 @@ std::optional<Finding> exclusive_note(std::span<const MappingRun> both_walks, Ra
                  .vmas = {{vma_bytes.first, vma_bytes.last, name, wrong}}};
 }
 
+std::optional<Finding> huge_zero_note(std::uint64_t flagged_bytes, bool by_scan, Range vma_bytes,
+                                      const std::string& name) {
+  if (flagged_bytes == 0) return std::nullopt;
+  return Finding{.check = "I7",
+                 .direction = Direction::excess,
+                 .field = "FILE",
+                 .interface = by_scan ? Interface::pagemap_scan : Interface::pagemap,
+                 .against = {},
+                 .reported_bytes = flagged_bytes,
+                 .expected = {},
+                 .error_bytes = flagged_bytes,
+                 .exact = false,
+                 .brackets = 1,
+                 .defect = defect_if_known("K11"),
+                 .cause = {},
+                 .vmas_total = 1,
+                 .vmas = {{vma_bytes.first, vma_bytes.last, name, flagged_bytes}}};
+}
+
 std::optional<Finding> cached_counter_note(std::uint64_t vm_rss, Interval resident,
                                            const KernelCapabilities& capabilities,
                                            std::uint64_t counter_slack) {
-  if (capabilities.rss_counters != RssCounterError::per_thread || vm_rss >= resident.low) {
-    return std::nullopt;
-  }
-  const std::uint64_t missing = resident.low - vm_rss;
-  if (missing < kNotedCounterBytes || missing > counter_slack) return std::nullopt;
+  if (capabilities.rss_counters == RssCounterError::exact) return std::nullopt;
+  const bool by_thread = capabilities.rss_counters == RssCounterError::per_thread;
+  const bool deficit = vm_rss < resident.low;
+  const std::uint64_t error = deficit                  ? resident.low - vm_rss
+                              : vm_rss > resident.high ? vm_rss - resident.high
+                                                       : 0;
+  if (by_thread && !deficit) return std::nullopt;
+  // An execve charges as much by right.
+  const std::uint64_t least = deficit ? kNotedCounterBytes : kNotedExcessBytes;
+  if (error < least || error > counter_slack) return std::nullopt;
   return Finding{.check = "I4",
-                 .direction = Direction::deficit,
+                 .direction = deficit ? Direction::deficit : Direction::excess,
                  .field = "VmRSS",
                  .interface = Interface::status,
                  .against = {},
                  .reported_bytes = vm_rss,
                  .expected = resident,
-                 .error_bytes = missing,
+                 .error_bytes = error,
                  .exact = false,
                  .brackets = 1,
                  .basis = Basis::asleep,
-                 .defect = defect_if_known("K05"),
+                 .defect = defect_if_known(by_thread ? "K05" : "K06"),
                  .cause = {},
                  .vmas = {}};
 }

@@ -20,9 +20,14 @@ namespace smaps_audit {
 std::optional<Finding> exclusive_note(std::span<const MappingRun> both_walks, Range vma_bytes,
                                       const std::string& name, const PageGeometry& pages);
 
-/// K05, I4: VmRSS of a sleeping process that is lower than what the walk found for certain, on a
-/// kernel whose threads keep a part of the counters to themselves. nullopt where that is less than
-/// what matters, or more than they can keep.
+/// K11, I7: pages of private anonymous memory that both walks around a record showed as zero pages
+/// of a file; nullopt if there are none.
+std::optional<Finding> huge_zero_note(std::uint64_t flagged_bytes, bool by_scan, Range vma_bytes,
+                                      const std::string& name);
+
+/// K05, K06, I4: VmRSS of a sleeping process that is outside of what the walk found, on a kernel
+/// whose threads (K05: too low only) or CPUs (K06) keep a part of the counters to themselves.
+/// nullopt where that is less than what matters, or more than they can keep.
 std::optional<Finding> cached_counter_note(std::uint64_t vm_rss, Interval resident,
                                            const KernelCapabilities& capabilities,
                                            std::uint64_t counter_slack);

@@ -75,6 +75,12 @@ Interval ProcessAudit::pss_between(const SmapsRecord& record, const Chunk& chunk
   if (auto note = exclusive_note(both, range, std::string{record.header.name}, pages_)) {
     add_to(notes_, *std::move(note));
   }
+  if (traits_of(record).anonymous_private) {
+    const std::uint64_t flagged = zero_file_bytes(chunk.before, chunk.after, range, pages_);
+    auto note =
+        huge_zero_note(flagged, chunk.after.by_scan, range, std::string{record.header.name});
+    if (note) add_to(notes_, *std::move(note));
+  }
   return pss_bytes(sets, both, maps_no_pmd(record, resident), pages_);
 }
 

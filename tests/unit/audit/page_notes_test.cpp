@@ -50,7 +50,34 @@ TEST(PageNotes, CountersThatThreadsKeepAreK05WithinTheirBound) {
   EXPECT_FALSE(cached_counter_note(10 * kHuge - kPage, resident, capabilities, kHuge).has_value());
   EXPECT_FALSE(cached_counter_note(11 * kHuge, resident, capabilities, 4 * kHuge).has_value());
   capabilities.rss_counters = RssCounterError::bounded;
+  const auto by_cpu = cached_counter_note(8 * kHuge, resident, capabilities, 4 * kHuge);
+  ASSERT_TRUE(by_cpu.has_value());
+  EXPECT_EQ(by_cpu->defect, "K06");
+  EXPECT_EQ(by_cpu->direction, Direction::deficit);
+  const std::uint64_t most = resident.high;
+  EXPECT_FALSE(cached_counter_note(most + 2 * kHuge, resident, capabilities, 9 * kHuge));
+  const auto excess = cached_counter_note(most + 5 * kHuge, resident, capabilities, 9 * kHuge);
+  ASSERT_TRUE(excess.has_value());
+  EXPECT_EQ(excess->direction, Direction::excess);
+  EXPECT_EQ(excess->error_bytes, 5 * kHuge);
+  capabilities.rss_counters = RssCounterError::exact;
   EXPECT_FALSE(cached_counter_note(8 * kHuge, resident, capabilities, 4 * kHuge).has_value());
+}
+
+TEST(PageNotes, TheHugeZeroPageOfAFileIsK11) {
+  const Range range{kHuge, 3 * kHuge};
+  constexpr std::uint8_t kFlagged = page_state::kPresent | page_state::kFile | page_state::kZero;
+  const PagePass before = pass_of({range}, {pages_in(range, 0, 512, kFlagged)});
+  const PagePass after = pass_of({range}, {pages_in(range, 0, 256, kFlagged)});
+  EXPECT_EQ(zero_file_bytes(before, after, range, kPages), 256 * kPage);
+  const PagePass fileless =
+      pass_of({range}, {pages_in(range, 0, 512, page_state::kPresent | page_state::kZero)});
+  EXPECT_EQ(zero_file_bytes(before, fileless, range, kPages), 0u);
+  const auto note = huge_zero_note(256 * kPage, false, range, "");
+  ASSERT_TRUE(note.has_value());
+  EXPECT_EQ(note->defect, "K11");
+  EXPECT_EQ(note->error_bytes, 256 * kPage);
+  EXPECT_FALSE(huge_zero_note(0, false, range, "").has_value());
 }
 
 TEST(PageNotes, AnExcessOfPoisonedPagesIsK08) {
