@@ -76,17 +76,25 @@ std::string HostAuditor::why_paused() const {
   return "";
 }
 
-Nanoseconds HostAuditor::deadline_of(const Order& order) const {
+OrderDeadlines HostAuditor::deadlines_of(const Order& order) const {
+  OrderDeadlines deadlines{.read = settings_.audit.read_deadline,
+                           .whole = settings_.audit.process_deadline};
   // The audit of a finding is made a second time, recorded.
-  if (order.kind == OrderKind::audit) return 2 * order.deadline + kAuditGrace;
-  return settings_.audit.read_deadline;
+  if (order.kind == OrderKind::audit) deadlines.whole = 2 * order.deadline + kAuditGrace;
+  return deadlines;
+}
+
+Nanoseconds HostAuditor::send(const Order& order, Nanoseconds now) {
+  last_order_ = now;
+  parts_.worker.send(order, deadlines_of(order), now);
+  return parts_.worker.next_look().value_or(now + kPausePoll);
 }
 
 Nanoseconds HostAuditor::step(Nanoseconds now, Nanoseconds wall) {
-  if (const auto deadline = parts_.worker.deadline()) {
-    if (now < *deadline) return *deadline;
-    parts_.worker.expired();
-    return now + kPausePoll;
+  if (const auto look = parts_.worker.next_look()) {
+    if (now < *look) return *look;
+    if (const auto loss = parts_.worker.look(now)) handle(*loss, now, wall);
+    return parts_.worker.next_look().value_or(now);
   }
   const std::string paused = why_paused();
   parts_.log.state("reading", LogLevel::warning, Event::reading_paused,
@@ -98,7 +106,7 @@ Nanoseconds HostAuditor::step(Nanoseconds now, Nanoseconds wall) {
                        started.error().message());
       return now + kPausePoll;
     }
-    return parts_.worker.deadline().value_or(now + kPausePoll);
+    return parts_.worker.next_look().value_or(now + kPausePoll);
   }
   if (!parts_.worker.is_idle()) return now + kPausePoll;
   if (now - last_tended_ > kTendEvery) tend_store(now, wall);
@@ -108,25 +116,31 @@ Nanoseconds HostAuditor::step(Nanoseconds now, Nanoseconds wall) {
     const Scheduler::Step step = scheduler_.next(now);
     if (step.order) {
       if (step.order->kind == OrderKind::list) begin_list();
-      last_order_ = now;
       ++worker_statistics_.orders;
-      parts_.worker.send(*step.order, now + deadline_of(*step.order));
-      return now + deadline_of(*step.order);
+      return send(*step.order, now);
     }
     const auto after = scheduler_.statistics(now);
     if (after.sweeps != statistics_.sweeps) news_ = true;
     statistics_ = after;
     wake = std::min(wake, step.not_before);
   }
-  if (now - last_order_ >= ping_pause_) {
-    last_order_ = now;
-    parts_.worker.send({.kind = OrderKind::ping}, now + settings_.audit.read_deadline);
-    return now + settings_.audit.read_deadline;
-  }
+  if (now - last_order_ >= ping_pause_) return send({.kind = OrderKind::ping}, now);
   return wake;
 }
 
-void HostAuditor::begin_list() { listing_.emplace(); }
+void HostAuditor::begin_list() {
+  listing_.emplace();
+  left_out_.clear();
+}
+
+// What is known of it stays: it is there, and was not asked.
+void HostAuditor::leave_out(int pid) {
+  if (!listing_ || !left_out_.insert(pid).second) return;
+  const auto identity = ledger_.identity_of(pid);
+  if (const auto* known = identity ? ledger_.find(*identity) : nullptr; known != nullptr) {
+    listing_->push_back(*known);
+  }
+}
 
 void HostAuditor::finish_list(Nanoseconds now, Nanoseconds wall) {
   std::vector<Identity> alive;
@@ -143,7 +157,7 @@ void HostAuditor::finish_list(Nanoseconds now, Nanoseconds wall) {
     announce_resolved(change);
   }
   if (!changes.empty()) news_ = true;
-  scheduler_.listed(ledger_.targets(), now);
+  scheduler_.listed(ledger_.targets(), left_out_, now);
   end_carried_over(alive, wall);
 }
 
@@ -173,6 +187,8 @@ void HostAuditor::handle(const Answer& answer, Nanoseconds now, Nanoseconds wall
     // A worker that audits itself changes what it measures.
     const bool wanted = listing_ && process->pid != parts_.worker.pid();
     if (wanted && listing_->size() < kMostProcesses) listing_->push_back(*process);
+  } else if (const auto* left_out = std::get_if<LeftOut>(&answer)) {
+    leave_out(left_out->pid);
   } else if (const auto* screening = std::get_if<Screening>(&answer)) {
     ledger_.screened(*screening);
     scheduler_.screened(*screening, now);
@@ -330,13 +346,14 @@ void HostAuditor::handle(const WorkerLoss& loss, Nanoseconds now, Nanoseconds /*
   ++worker_statistics_.restarts[loss.cause];
   listing_.reset();
   LogFields fields{{"cause", loss.cause}, {"detail", loss.detail}};
-  const bool over_process = loss.order && loss.order->pid != 0;
-  if (over_process) {
-    scheduler_.stuck(loss.order->pid, now);
-    fields.emplace_back("pid", std::to_string(loss.order->pid));
-  } else {
-    scheduler_.order_lost(now);
-  }
+  const int ordered = loss.order ? loss.order->pid : 0;
+  // An audit looks for others that share its target's memory; a list reads of everybody.
+  const int listed = loss.pid != ordered ? loss.pid : 0;
+  if (ordered != 0) scheduler_.stuck(ordered, now);
+  if (listed != 0) scheduler_.list_stuck(listed, now);
+  if (ordered == 0 && listed == 0) scheduler_.order_lost(now);
+  const bool over_process = ordered != 0 || listed != 0;
+  if (over_process) fields.emplace_back("pid", std::to_string(listed != 0 ? listed : ordered));
   parts_.log.write(loss.cause == "grew" ? LogLevel::info : LogLevel::warning,
                    over_process ? Event::target_quarantined : Event::worker_replaced,
                    over_process ? "a worker was lost over a process, which is left alone for now"

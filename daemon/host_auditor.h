@@ -45,8 +45,9 @@ class HostAuditor {
   void reconfigure(const Settings& settings, GroupOf group_of, Nanoseconds now, Nanoseconds wall);
   void refuse_configuration(const std::string& problem);
 
-  /// Rises with every order that a worker has carried out: what feeds the watchdog.
-  [[nodiscard]] std::uint64_t progress() const { return progress_; }
+  /// Rises with every order that a worker has carried out, and with its heartbeat: what feeds the
+  /// watchdog.
+  [[nodiscard]] std::uint64_t progress() const { return progress_ + parts_.worker.progress(); }
   /// A worker that has nothing to do is asked now and then whether it is there.
   void ping_every(Nanoseconds pause) { ping_pause_ = pause; }
   [[nodiscard]] Snapshot snapshot(Nanoseconds now, Nanoseconds wall);
@@ -57,6 +58,7 @@ class HostAuditor {
 
  private:
   void begin_list();
+  void leave_out(int pid);
   void finish_list(Nanoseconds now, Nanoseconds wall);
   void end_carried_over(const std::vector<Identity>& alive, Nanoseconds wall);
   void take_audit(const AuditAnswer& answer, Nanoseconds now, Nanoseconds wall);
@@ -67,7 +69,8 @@ class HostAuditor {
   void take_up_card(Nanoseconds wall);
   void say_store_health();
   void finish_order(const Done& done, Nanoseconds now, Nanoseconds wall);
-  [[nodiscard]] Nanoseconds deadline_of(const Order& order) const;
+  [[nodiscard]] OrderDeadlines deadlines_of(const Order& order) const;
+  Nanoseconds send(const Order& order, Nanoseconds now);  ///< when to look at it
   [[nodiscard]] std::string why_paused() const;
 
   Parts parts_;
@@ -77,6 +80,7 @@ class HostAuditor {
   Ledger ledger_;
   ScheduleStatistics statistics_;
   std::optional<std::vector<ProcessListing>> listing_;
+  std::set<int> left_out_;                       ///< of that list
   std::vector<store::ProcessKey> carried_over_;  ///< open in the store from before this start
   WorkerStatistics worker_statistics_;
   std::uint64_t captures_lost_ = 0;

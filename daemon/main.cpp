@@ -22,6 +22,7 @@ int run_as_worker(std::optional<std::string> proc_root, std::optional<std::strin
   options.orders = UniqueFd{service::kOrderFd};
   options.answers = UniqueFd{service::kAnswerFd};
   options.scratch = UniqueFd{service::kScratchFd};
+  options.heart = UniqueFd{service::kHeartFd};
   options.proc_root = std::move(proc_root);
   options.sys_root = std::move(sys_root);
   return service::run_worker(std::move(options));

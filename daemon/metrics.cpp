@@ -227,7 +227,8 @@ const std::vector<MetricRow>& rows() {
        "Processes that are not read in full: quarantined after a read that got stuck, beyond the "
        "stall budget (audited by the daily allowance only), excluded by a rule, or kernel threads.",
        [](const Scrape& s, Samples& out) {
-         out.add(s.snapshot.schedule.quarantined, {{"reason", "quarantined"}});
+         out.add(s.snapshot.schedule.quarantined + s.snapshot.schedule.unlisted,
+                 {{"reason", "quarantined"}});
          out.add(s.snapshot.schedule.beyond_stall_budget, {{"reason", "stall_budget"}});
          out.add(s.snapshot.excluded, {{"reason", "excluded"}});
          out.add(s.snapshot.kernel_threads, {{"reason", "kernel_thread"}});

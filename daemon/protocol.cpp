@@ -3,6 +3,7 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -36,6 +37,12 @@ std::vector<std::string_view> words_of(std::string_view line) {
     line.remove_prefix(blank + 1);
   }
   return words;
+}
+
+std::optional<int> pid_from(std::string_view word) {
+  const auto number = parse_unsigned(word);
+  if (!number || *number == 0 || *number > INT32_MAX) return std::nullopt;
+  return static_cast<int>(*number);
 }
 
 template <class T>
@@ -119,6 +126,7 @@ Answer answer_from(const Json& json) {
                  .capabilities = value.at("capabilities").get<std::map<std::string, bool>>()};
   }
   if (kind == "process") return listing_from(value);
+  if (kind == "left_out") return LeftOut{.pid = pid_of(value)};
   if (kind == "screen") return screening_from(value);
   if (kind == "audit") return audit_from(value);
   if (kind == "done") {
@@ -149,6 +157,7 @@ std::string order_line(const Order& order) {
   if (order.pid != 0) line += " " + std::to_string(order.pid);
   if (order.kind == OrderKind::audit) line += " " + std::to_string(order.deadline.count());
   if (order.capture) line += " capture";
+  for (const int pid : order.without) line += " " + std::to_string(pid);
   return line + "\n";
 }
 
@@ -162,11 +171,18 @@ Result<Order> parse_order(std::string_view line) {
                                : std::find(kOrderWords.begin(), kOrderWords.end(), words[0]);
   if (kind == kOrderWords.end()) return bad();
   order.kind = static_cast<OrderKind>(kind - kOrderWords.begin());
-  const bool of_process = order.kind == OrderKind::screen || order.kind == OrderKind::audit;
-  if (!of_process) return words.size() == 1 ? Result<Order>{order} : bad();
-  const auto pid = words.size() > 1 ? parse_unsigned(words[1]) : std::nullopt;
-  if (!pid || *pid == 0 || *pid > INT32_MAX) return bad();
-  order.pid = static_cast<int>(*pid);
+  if (order.kind == OrderKind::ping) return words.size() == 1 ? Result<Order>{order} : bad();
+  if (order.kind == OrderKind::list) {
+    for (const std::string_view word : std::span{words}.subspan(1)) {
+      const auto pid = pid_from(word);
+      if (!pid || order.without.size() == kMostLeftOut) return bad();
+      order.without.push_back(*pid);
+    }
+    return order;
+  }
+  const auto pid = words.size() > 1 ? pid_from(words[1]) : std::nullopt;
+  if (!pid) return bad();
+  order.pid = *pid;
   if (order.kind == OrderKind::screen) return words.size() == 2 ? Result<Order>{order} : bad();
   const auto deadline = words.size() > 2 ? parse_unsigned(words[2]) : std::nullopt;
   if (!deadline || *deadline > INT64_MAX) return bad();
@@ -191,6 +207,8 @@ std::string answer_line(const ProcessListing& process) {
                              {"rss_bytes", or_null(process.rss_bytes)},
                              {"page_table_bytes", or_null(process.page_table_bytes)}});
 }
+
+std::string answer_line(const LeftOut& left_out) { return line_of("left_out", left_out.pid); }
 
 std::string answer_line(const Screening& screening) {
   return line_of("screen", {{"pid", screening.pid},

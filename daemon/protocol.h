@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "audit/verdict.h"
 #include "base/result.h"
@@ -33,10 +34,14 @@ struct Order {
   int pid = 0;
   std::chrono::nanoseconds deadline{};  ///< of an audit
   bool capture = false;  ///< of an audit: record it into the scratch file if it is a finding
+  std::vector<int> without = {};  ///< of a list: their files are not touched; kMostLeftOut at most
   bool operator==(const Order&) const = default;
 };
 
-/// "audit 4211 60000000000 capture\n"
+/// So that an order is written at once (PIPE_BUF).
+inline constexpr std::size_t kMostLeftOut = 256;
+
+/// "audit 4211 60000000000 capture\n", "list 17 4212\n"
 std::string order_line(const Order& order);
 Result<Order> parse_order(std::string_view line);
 
@@ -63,6 +68,11 @@ struct ProcessListing {
   bool kernel_thread = false;
   std::optional<std::uint64_t> rss_bytes = {};         ///< VmRSS
   std::optional<std::uint64_t> page_table_bytes = {};  ///< VmPTE: what a walk costs
+};
+
+/// Of a list: it was to be left out, and is still there.
+struct LeftOut {
+  int pid = 0;
 };
 
 /// Two witnesses that cost little. A pair that is too far apart is worth an audit, no more.
@@ -96,10 +106,11 @@ struct Refused {
   std::string call = {};
 };
 
-using Answer = std::variant<Hello, ProcessListing, Screening, AuditAnswer, Done, Refused>;
+using Answer = std::variant<Hello, ProcessListing, LeftOut, Screening, AuditAnswer, Done, Refused>;
 
 std::string answer_line(const Hello& hello);
 std::string answer_line(const ProcessListing& process);
+std::string answer_line(const LeftOut& left_out);
 std::string answer_line(const Screening& screening);
 std::string answer_line(const AuditAnswer& answer);
 std::string answer_line(const Done& done);

@@ -71,7 +71,7 @@ bool Scheduler::is_beyond_stall_budget(const Identity& identity) const {
 
 bool Scheduler::is_quarantined(const Identity& identity, Nanoseconds now) const {
   const auto found = entries_.find(identity);
-  return found != entries_.end() && found->second.quarantined_until > now;
+  return found != entries_.end() && found->second.quarantine.until > now;
 }
 
 Order Scheduler::audit_of(const Identity& identity) const {
@@ -90,7 +90,7 @@ Scheduler::Step Scheduler::next(Nanoseconds now) {
   if (!sweeping_ && now >= next_sweep_) {
     listing_ = sweeping_ = true;
     sweep_begun_ = now;
-    return {Order{.kind = OrderKind::list}, now};
+    return {list_order(now), now};
   }
   while (!to_screen_.empty()) {
     const Identity identity = to_screen_.front();
@@ -105,8 +105,11 @@ Scheduler::Step Scheduler::next(Nanoseconds now) {
   return {std::nullopt, std::max(not_before, now + Nanoseconds{1})};
 }
 
-void Scheduler::listed(const std::vector<Target>& targets, Nanoseconds now) {
+void Scheduler::listed(const std::vector<Target>& targets, const std::set<int>& left_out,
+                       Nanoseconds now) {
   listing_ = false;
+  // The others have ended, or could be listed again.
+  std::erase_if(unlisted_, [&](const auto& entry) { return !left_out.contains(entry.first); });
   std::map<Identity, Entry> old = std::move(entries_);
   entries_.clear();
   to_screen_.clear();
@@ -123,7 +126,7 @@ void Scheduler::listed(const std::vector<Target>& targets, Nanoseconds now) {
       if (!entry.allowed_at && options_.stall_allowance_per_day != 0) {
         entry.allowed_at = now + random_up_to(kDay / options_.stall_allowance_per_day);
       }
-    } else if (entry.quarantined_until <= now) {
+    } else if (entry.quarantine.until <= now) {
       to_screen_.push_back(target.identity);
     }
     entries_.emplace(target.identity, entry);
@@ -162,7 +165,7 @@ void Scheduler::audited(const Identity& identity, bool open_finding, Nanoseconds
   Entry& entry = found->second;
   entry.last_audit = now;
   entry.open_finding = open_finding;
-  entry.quarantine = Nanoseconds{};
+  entry.quarantine = {};
   if (suspects_.erase(identity) != 0) {
     // Looked into. Again only after a while, longer each time that it looks off all the same.
     entry.suspect_pause = entry.suspect_pause == Nanoseconds{}
@@ -186,12 +189,31 @@ void Scheduler::stuck(int pid, Nanoseconds now) {
   const auto found = entries_.lower_bound({pid, 0});
   if (found == entries_.end() || found->first.pid != pid) return;
   Entry& entry = found->second;
-  entry.quarantine = entry.quarantine == Nanoseconds{}
-                         ? options_.quarantine_first
-                         : std::min(2 * entry.quarantine, options_.quarantine_longest);
-  entry.quarantined_until = now + entry.quarantine;
+  prolong(entry.quarantine, now);
   suspects_.erase(found->first);
   leave_rotation(found->first, now);
+}
+
+void Scheduler::prolong(Quarantine& quarantine, Nanoseconds now) const {
+  quarantine.length = quarantine.length == Nanoseconds{}
+                          ? options_.quarantine_first
+                          : std::min(2 * quarantine.length, options_.quarantine_longest);
+  quarantine.until = now + quarantine.length;
+}
+
+void Scheduler::list_stuck(int pid, Nanoseconds now) {
+  stuck(pid, now);
+  prolong(unlisted_[pid], now);
+  sweeping_ = false;
+  next_sweep_ = now;
+}
+
+Order Scheduler::list_order(Nanoseconds now) const {
+  Order order{.kind = OrderKind::list};
+  for (const auto& [pid, quarantine] : unlisted_) {
+    if (quarantine.until > now && order.without.size() < kMostLeftOut) order.without.push_back(pid);
+  }
+  return order;
 }
 
 void Scheduler::order_lost(Nanoseconds now) {
@@ -218,7 +240,7 @@ std::optional<Identity> Scheduler::find_oldest(Nanoseconds now, Nanoseconds& nex
   std::optional<Identity> oldest;
   Nanoseconds oldest_due = Nanoseconds::max();
   for (const auto& [identity, entry] : entries_) {
-    const Nanoseconds due = std::max(due_at(entry), entry.quarantined_until);
+    const Nanoseconds due = std::max(due_at(entry), entry.quarantine.until);
     if (due > now) {
       next_due = std::min(next_due, due);
     } else if (due < oldest_due) {
@@ -232,7 +254,7 @@ std::optional<Identity> Scheduler::find_oldest(Nanoseconds now, Nanoseconds& nex
 void Scheduler::begin_rotation(Nanoseconds now) {
   statistics_.rotation_begun = now;
   for (const auto& [identity, entry] : entries_) {
-    if (!is_beyond(entry) && entry.quarantined_until <= now) rotation_.insert(identity);
+    if (!is_beyond(entry) && entry.quarantine.until <= now) rotation_.insert(identity);
   }
 }
 
@@ -258,9 +280,13 @@ void Scheduler::finish_sweep(Nanoseconds now) {
 ScheduleStatistics Scheduler::statistics(Nanoseconds now) const {
   ScheduleStatistics statistics = statistics_;
   statistics.targets = entries_.size();
+  for (const auto& [pid, quarantine] : unlisted_) {
+    const auto known = entries_.lower_bound({pid, 0});
+    if (known == entries_.end() || known->first.pid != pid) ++statistics.unlisted;
+  }
   if (statistics.last_sweep_end) statistics.last_sweep_age = now - *statistics.last_sweep_end;
   for (const auto& [identity, entry] : entries_) {
-    if (entry.quarantined_until > now) ++statistics.quarantined;
+    if (entry.quarantine.until > now) ++statistics.quarantined;
     if (!entry.last_audit) ++statistics.never_audited;
     if (is_beyond(entry)) {
       ++statistics.beyond_stall_budget;

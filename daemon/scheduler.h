@@ -51,6 +51,7 @@ struct ScheduleStatistics {
   std::uint64_t sweeps = 0;    ///< that were finished
   std::uint64_t overruns = 0;  ///< sweeps that were due before the one before them had ended
   std::uint64_t quarantined = 0;
+  std::uint64_t unlisted = 0;  ///< quarantined before anything was known of them; no targets
   std::uint64_t beyond_stall_budget = 0;
   std::uint64_t never_audited = 0;
   std::optional<Nanoseconds> last_sweep_end;  ///< monotonic
@@ -74,8 +75,9 @@ class Scheduler {
   /// `order_now` if there is something to do; one order at a time.
   Step next(Nanoseconds now);
 
-  /// The answer to `list`; what is not in it is forgotten.
-  void listed(const std::vector<Target>& targets, Nanoseconds now);
+  /// The answer to `list`; what is not in it is forgotten. `left_out`: of those that it was to
+  /// leave out, what is still there.
+  void listed(const std::vector<Target>& targets, const std::set<int>& left_out, Nanoseconds now);
   void screened(const Screening& screening, Nanoseconds now);
   /// `open_finding`: it has one now.
   void audited(const Identity& identity, bool open_finding, Nanoseconds now);
@@ -83,6 +85,9 @@ class Scheduler {
   void look_into(const Identity& identity);
   /// Its read got stuck or the worker died over it: left alone, longer each time.
   void stuck(int pid, Nanoseconds now);
+  /// A list got stuck over it, or a worker died over listing it: the next list, which is due at
+  /// once, leaves it out, and so on, longer each time.
+  void list_stuck(int pid, Nanoseconds now);
   /// The worker died over no process in particular.
   void order_lost(Nanoseconds now);
   void charge(Nanoseconds cpu, Nanoseconds now);
@@ -96,6 +101,11 @@ class Scheduler {
   [[nodiscard]] ScheduleStatistics statistics(Nanoseconds now) const;
 
  private:
+  struct Quarantine {
+    Nanoseconds length{};  ///< of the last one
+    Nanoseconds until{};
+  };
+
   struct Entry {
     std::optional<std::uint64_t> page_table_bytes;
     Nanoseconds first_seen{};
@@ -104,11 +114,12 @@ class Scheduler {
     bool open_finding = false;
     Nanoseconds suspect_pause{};
     Nanoseconds suspect_not_before{};
-    Nanoseconds quarantine{};  ///< the length of the last one
-    Nanoseconds quarantined_until{};
+    Quarantine quarantine = {};
   };
 
   [[nodiscard]] bool is_beyond(const Entry& entry) const;
+  void prolong(Quarantine& quarantine, Nanoseconds now) const;
+  [[nodiscard]] Order list_order(Nanoseconds now) const;
   [[nodiscard]] Nanoseconds due_at(const Entry& entry) const;
   [[nodiscard]] std::optional<Identity> find_suspect(Nanoseconds now) const;
   [[nodiscard]] std::optional<Identity> find_oldest(Nanoseconds now, Nanoseconds& next_due) const;
@@ -123,6 +134,7 @@ class Scheduler {
   SchedulerOptions options_;
   std::mt19937_64 random_;
   std::map<Identity, Entry> entries_;
+  std::map<int, Quarantine> unlisted_;  ///< by pid: lists leave them out
   std::deque<Identity> to_screen_;
   std::set<Identity> suspects_;
   bool listing_ = false;

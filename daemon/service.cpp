@@ -273,16 +273,16 @@ class Service {
       auditor_->handle(answer, monotonic_now(), wall_now());
     }
     watch_worker();
-    if (auditor_->progress() != fed_) {
-      fed_ = auditor_->progress();
-      ::sd_notify(0, "WATCHDOG=1");
-    }
     step();
   }
 
   void step() {
     const Nanoseconds wake = auditor_->step(monotonic_now(), wall_now());
     watch_worker();
+    if (auditor_->progress() != fed_) {
+      fed_ = auditor_->progress();
+      ::sd_notify(0, "WATCHDOG=1");
+    }
     const Nanoseconds now = monotonic_now();
     const bool news = auditor_->take_news() || news_;
     news_ = news;

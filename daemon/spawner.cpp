@@ -22,7 +22,7 @@
 namespace smaps_audit::service {
 namespace {
 
-constexpr std::size_t kWorkerFds = 3;
+constexpr std::size_t kWorkerFds = 4;
 
 struct SpawnOrder {
   enum class Kind : std::uint8_t { start, kill };
@@ -204,10 +204,10 @@ Spawner::~Spawner() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-Result<Ok> Spawner::start_worker(const UniqueFd& orders, const UniqueFd& answers,
-                                 const UniqueFd& scratch) {
-  const std::array<int, kWorkerFds> fds{orders.get(), answers.get(), scratch.get()};
-  if (!send_order(control_.get(), {.kind = SpawnOrder::Kind::start}, fds.data())) {
+Result<Ok> Spawner::start_worker(const WorkerFds& fds) {
+  const std::array<int, kWorkerFds> numbers{fds.orders.get(), fds.answers.get(), fds.scratch.get(),
+                                            fds.heart.get()};
+  if (!send_order(control_.get(), {.kind = SpawnOrder::Kind::start}, numbers.data())) {
     return error_from_errno(errno, "cannot ask the spawner for a worker");
   }
   return Ok{};

@@ -20,6 +20,15 @@ namespace smaps_audit::service {
 inline constexpr int kOrderFd = 3;    ///< reads orders
 inline constexpr int kAnswerFd = 4;   ///< writes answers
 inline constexpr int kScratchFd = 5;  ///< the capture of an audit, an unlinked file
+inline constexpr int kHeartFd = 6;    ///< its heartbeat (daemon/heartbeat.h)
+
+/// The parent's ends of these stay with the parent.
+struct WorkerFds {
+  const UniqueFd& orders;
+  const UniqueFd& answers;
+  const UniqueFd& scratch;
+  const UniqueFd& heart;
+};
 
 /// The most that a capture may take.
 inline constexpr std::uint64_t kLargestScratchBytes = std::uint64_t{64} << 20;
@@ -49,7 +58,7 @@ class Spawner {
   ~Spawner();
 
   /// Asks for a worker with these descriptors; an event tells what came of it.
-  Result<Ok> start_worker(const UniqueFd& orders, const UniqueFd& answers, const UniqueFd& scratch);
+  Result<Ok> start_worker(const WorkerFds& fds);
   Result<Ok> kill_worker(pid_t pid);
   /// Readable when there is an event.
   [[nodiscard]] int descriptor() const { return control_.get(); }

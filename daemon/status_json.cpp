@@ -156,7 +156,7 @@ Json coverage_json(const Snapshot& snapshot) {
           {"last_sweep_age_seconds", seconds_or_null(schedule.last_sweep_age)},
           {"sweeps", schedule.sweeps},
           {"overruns", schedule.overruns},
-          {"quarantined", schedule.quarantined},
+          {"quarantined", schedule.quarantined + schedule.unlisted},
           {"beyond_stall_budget", schedule.beyond_stall_budget},
           {"inconclusive_reasons", snapshot.inconclusive_reasons}};
 }

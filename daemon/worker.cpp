@@ -4,7 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <new>
@@ -16,6 +16,7 @@
 #include "collect/host.h"
 #include "collect/live_kernel_view.h"
 #include "collect/recording_kernel_view.h"
+#include "daemon/heartbeat.h"
 #include "daemon/line_reader.h"
 #include "daemon/protocol.h"
 #include "daemon/sandbox.h"
@@ -40,10 +41,20 @@ std::uint64_t peak_rss_bytes() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
+int complain(const Error& error) {
+  const std::string text = "smaps-auditd: worker: " + error.message() + "\n";
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
+  return kExitInternal;
+}
+
 class Worker {
  public:
-  Worker(WorkerOptions options, KernelView& view)
-      : options_(std::move(options)), view_(view), orders_(options_.orders.get()) {}
+  Worker(WorkerOptions options, HeartbeatWriter heart)
+      : options_(std::move(options)),
+        live_(options_.proc_root.value_or(LiveKernelView::kProcRoot),
+              options_.sys_root.value_or(LiveKernelView::kSysRoot)),
+        heart_(std::move(heart)),
+        orders_(options_.orders.get()) {}
 
   int run() {
     const auto host = read_host_info(view_);
@@ -70,31 +81,31 @@ class Worker {
   }
 
  private:
-  static int complain(const Error& error) {
-    const std::string text = "smaps-auditd: worker: " + error.message() + "\n";
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-    return kExitInternal;
-  }
-
   // False when nobody listens any more.
   bool obey(const Order& order) {
     const Nanoseconds cpu = cpu_used();
     const Nanoseconds begun = view_.monotonic_now();
     bool heard = true;
-    if (order.kind == OrderKind::list) heard = list();
+    if (order.kind == OrderKind::list) heard = list(order.without);
     if (order.kind == OrderKind::screen) {
       heard = say(answer_line(screen_process(view_, order.pid)));
     }
     if (order.kind == OrderKind::audit) heard = audit(order);  // a ping is only Done
+    heart_.at(0);
     return heard && say(answer_line(Done{.cpu = cpu_used() - cpu,
                                          .wall = view_.monotonic_now() - begun,
                                          .peak_rss_bytes = peak_rss_bytes()}));
   }
 
-  bool list() {
+  bool list(const std::vector<int>& without) {
     const auto pids = list_pids(view_);
-    if (!pids) return true;
+    // An empty list would say that everything has ended.
+    if (!pids) return complain(pids.error()) == kExitClean;
     for (const int pid : *pids) {
+      if (std::find(without.begin(), without.end(), pid) != without.end()) {
+        if (!say(answer_line(LeftOut{.pid = pid}))) return false;
+        continue;
+      }
       const auto process = list_process(view_, pid);
       if (process && !say(answer_line(*process))) return false;
     }
@@ -168,7 +179,9 @@ class Worker {
   }
 
   WorkerOptions options_;
-  KernelView& view_;
+  LiveKernelView live_;
+  HeartbeatWriter heart_;
+  HeartbeatView view_{live_, heart_};
   LineReader orders_;
   HostInfo host_;
   KernelCapabilities capabilities_;
@@ -178,10 +191,10 @@ class Worker {
 }  // namespace
 
 int run_worker(WorkerOptions options) {
-  LiveKernelView view{options.proc_root.value_or(LiveKernelView::kProcRoot),
-                      options.sys_root.value_or(LiveKernelView::kSysRoot)};
   try {
-    return Worker{std::move(options), view}.run();
+    auto heart = HeartbeatWriter::of(std::move(options.heart));
+    if (!heart) return complain(heart.error());
+    return Worker{std::move(options), *std::move(heart)}.run();
   } catch (const std::bad_alloc&) {
     return kExitOutOfMemory;
   }

@@ -10,12 +10,12 @@
 
 namespace smaps_audit::service {
 
-/// What a worker is given; the descriptors are kOrderFd, kAnswerFd and kScratchFd of spawner.h in
-/// the service.
+/// What a worker is given; in the service the descriptors are kOrderFd … kHeartFd of spawner.h.
 struct WorkerOptions {
   UniqueFd orders;
   UniqueFd answers;
   UniqueFd scratch;
+  UniqueFd heart;
   std::optional<std::string> proc_root = {};
   std::optional<std::string> sys_root = {};
   ForcedFallbacks without = {};

@@ -2,6 +2,7 @@
 #include "daemon/worker_link.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "daemon/heartbeat.h"
 #include "daemon/sandbox.h"
 #include "daemon/worker.h"
 
@@ -41,7 +43,12 @@ Result<Ok> WorkerLink::ensure_started(Nanoseconds now) {
   if (!answers) return answers.error();
   UniqueFd scratch{::memfd_create("smaps-audit-capture", MFD_CLOEXEC)};
   if (!scratch) return error_from_errno(errno, "cannot make a scratch file for captures");
-  const auto asked = spawner_.start_worker(orders->read_end, answers->write_end, scratch);
+  auto heart = make_heartbeat_file();
+  if (!heart) return heart.error();
+  const auto asked = spawner_.start_worker({.orders = orders->read_end,
+                                            .answers = answers->write_end,
+                                            .scratch = scratch,
+                                            .heart = *heart});
   if (!asked) return asked.error();
   if (::fcntl(answers->read_end.get(), F_SETFL, O_NONBLOCK) != 0) {
     return error_from_errno(errno, "cannot set up a pipe");
@@ -49,42 +56,85 @@ Result<Ok> WorkerLink::ensure_started(Nanoseconds now) {
   orders_ = std::move(orders->write_end);
   answers_ = std::move(answers->read_end);
   scratch_ = std::move(scratch);
+  heart_ = *std::move(heart);
   lines_.emplace(answers_.get());
   state_ = State::starting;
   not_before_.reset();
-  deadline_ = now + options_.start_deadline;
+  next_look_ = end_by_ = now + options_.start_deadline;
   return Ok{};
 }
 
-void WorkerLink::send(const Order& order, Nanoseconds deadline) {
+void WorkerLink::send(const Order& order, const OrderDeadlines& deadlines, Nanoseconds now) {
   const std::string line = order_line(order);
   order_ = order;
-  deadline_ = deadline;
+  deadlines_ = deadlines;
+  end_by_ = now + deadlines.whole;
+  last_read_ = now;
+  next_look_ = now + std::min(options_.look_pause, deadlines.read);
   state_ = State::busy;
   // A line is shorter than a pipe's room: it is written whole, or the worker is gone and an event
   // says so.
   [[maybe_unused]] const auto written = ::write(orders_.get(), line.data(), line.size());
 }
 
-std::optional<Nanoseconds> WorkerLink::deadline() const { return deadline_; }
-
 std::optional<Nanoseconds> WorkerLink::next_start() const {
+  if (abandoned_.size() >= options_.most_abandoned) return std::nullopt;
   return state_ == State::none ? not_before_ : std::nullopt;
 }
 
-void WorkerLink::expired() {
-  if (state_ == State::dying) return;
-  kill(state_ == State::busy ? "deadline" : "start_failed");
+bool WorkerLink::has_answers() const {
+  pollfd ready{answers_.get(), POLLIN, 0};
+  return answers_ && ::poll(&ready, 1, 0) > 0;
+}
+
+void WorkerLink::look_at_heart(Nanoseconds now) {
+  const auto heartbeat = read_heartbeat(heart_);
+  if (heartbeat && heartbeat->reads != reads_) {
+    reads_ = heartbeat->reads;
+    last_read_ = now;
+    ++progress_;
+  } else if (has_answers()) {
+    last_read_ = now;  // it may wait for us
+  }
+}
+
+std::optional<WorkerLoss> WorkerLink::look(Nanoseconds now) {
+  if (!next_look_ || now < *next_look_) return std::nullopt;
+  if (state_ == State::dying) return look_at_the_killed(now);
+  if (state_ == State::busy) look_at_heart(now);
+  const bool stuck = state_ == State::busy && now >= last_read_ + deadlines_.read;
+  if (now >= end_by_ || stuck) {
+    kill(state_ == State::busy ? "deadline" : "start_failed");
+  } else {
+    next_look_ = std::min({now + options_.look_pause, end_by_, last_read_ + deadlines_.read});
+  }
+  return std::nullopt;
+}
+
+std::optional<WorkerLoss> WorkerLink::look_at_the_killed(Nanoseconds now) {
+  if (!killed_at_) {
+    killed_at_ = now;
+    next_look_ = now + (order_ ? deadlines_.read : options_.start_deadline);
+    return std::nullopt;
+  }
+  next_look_.reset();
+  if (pid_ == 0) return std::nullopt;  // an event will tell that it is there, or why not
+  abandoned_.insert(pid_);
+  return lost(kill_cause_, "killed, and does not end", now);
 }
 
 void WorkerLink::kill(std::string cause) {
   if (state_ == State::dying || state_ == State::none) return;
   kill_cause_ = std::move(cause);
-  deadline_.reset();
   state_ = State::dying;
-  if (pid_ != 0) {
-    [[maybe_unused]] const auto asked = spawner_.kill_worker(pid_);
-  }
+  kill_now();
+}
+
+void WorkerLink::kill_now() {
+  killed_at_.reset();
+  next_look_ = Nanoseconds{};
+  if (pid_ == 0) return;
+  [[maybe_unused]] const auto asked = spawner_.kill_worker(pid_);
 }
 
 std::vector<Answer> WorkerLink::read_answers() {
@@ -120,7 +170,9 @@ bool WorkerLink::is_asked_for(const Answer& answer) const {
   if (const auto* screening = std::get_if<Screening>(&answer)) {
     return order_->kind == OrderKind::screen && order_->pid == screening->pid;
   }
-  if (std::holds_alternative<ProcessListing>(answer)) return order_->kind == OrderKind::list;
+  if (std::holds_alternative<ProcessListing>(answer) || std::holds_alternative<LeftOut>(answer)) {
+    return order_->kind == OrderKind::list;
+  }
   return true;
 }
 
@@ -129,13 +181,13 @@ bool WorkerLink::accept(const Answer& answer) {
   if (!is_asked_for(answer)) return false;
   if (std::holds_alternative<Hello>(answer)) {
     state_ = State::idle;
-    deadline_.reset();
+    next_look_.reset();
   }
   const auto* const done = std::get_if<Done>(&answer);
   if (done == nullptr) return true;
   state_ = State::idle;
   order_.reset();
-  deadline_.reset();
+  next_look_.reset();
   failures_in_a_row_ = 0;
   if (options_.memory_limit_bytes != 0 && done->peak_rss_bytes > options_.memory_limit_bytes / 2) {
     kill("grew");
@@ -155,30 +207,38 @@ std::optional<WorkerLoss> WorkerLink::handle(const WorkerEvent& event, Nanosecon
     pid_ = event.pid;
     if (state_ == State::starting) state_ = State::greeting;
     // Killed before it was there.
-    if (state_ == State::dying) {
-      [[maybe_unused]] const auto asked = spawner_.kill_worker(pid_);
-    }
+    if (state_ == State::dying) kill_now();
+    return std::nullopt;
+  }
+  if (event.kind == WorkerEvent::Kind::ended && abandoned_.erase(event.pid) != 0) {
     return std::nullopt;
   }
   const bool ours = event.kind == WorkerEvent::Kind::not_started || event.pid == pid_;
   if (!ours || state_ == State::none) return std::nullopt;
-  WorkerLoss loss;
   if (event.kind == WorkerEvent::Kind::not_started) {
-    loss.cause = "start_failed";
-    loss.detail = std::strerror(event.status);
-  } else {
-    loss.cause = cause_of(event.status);
-    loss.detail = WIFSIGNALED(event.status)
-                      ? std::string{"signal "} + ::strsignal(WTERMSIG(event.status))
-                      : "exit status " + std::to_string(WEXITSTATUS(event.status));
+    return lost("start_failed", std::strerror(event.status), now);
   }
-  loss.order = std::exchange(order_, std::nullopt);
+  const std::string detail = WIFSIGNALED(event.status)
+                                 ? std::string{"signal "} + ::strsignal(WTERMSIG(event.status))
+                                 : "exit status " + std::to_string(WEXITSTATUS(event.status));
+  return lost(cause_of(event.status), detail, now);
+}
+
+WorkerLoss WorkerLink::lost(std::string cause, std::string detail, Nanoseconds now) {
+  WorkerLoss loss{.cause = std::move(cause),
+                  .detail = std::move(detail),
+                  .order = std::exchange(order_, std::nullopt)};
+  if (const auto heartbeat = read_heartbeat(heart_); heartbeat && loss.order) {
+    loss.pid = heartbeat->pid;
+  }
   state_ = State::none;
   pid_ = 0;
-  deadline_.reset();
+  reads_ = 0;
+  next_look_.reset();
   lines_.reset();
   answers_.reset();
   orders_.reset();
+  heart_.reset();
   kill_cause_.clear();
   // The first one comes at once; one that never gets anything done, later and later.
   Nanoseconds pause{};

@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from auditd import Auditd, ProcMount, Sleeper, scratch, wait_for  # noqa: E402
+from auditd import Auditd, DeadFileSystem, NotifySocket, ProcMount, Sleeper, scratch, wait_for  # noqa: E402
 from web_harness import get  # noqa: E402
 
 
@@ -169,6 +169,63 @@ def a_read_that_never_returns_costs_one_worker_and_nobody_else(bench: Bench) -> 
             assert service.metric(restarts) == 1, "left alone from then on"
 
 
+def a_list_that_gets_stuck_costs_the_one_it_got_stuck_over(bench: Bench) -> None:
+    with Sleeper() as stuck, Sleeper() as honest:
+        bench.proc.show(honest.pid)
+        bench.proc.forge(stuck.pid, "cgroup", None)
+        with bench.service(audit={"read_deadline": "1s", "process_deadline": "2s"}) as service:
+            wait_for("the quarantine", lambda: service.metric('smaps_audit_processes_left_out{reason="quarantined"}') == 1, 90)
+            quarantined = wait_for("the log", lambda: service.events("left alone"), 90)
+            assert [event["pid"] for event in quarantined] == [str(stuck.pid)], quarantined
+            before = service.metric("smaps_audit_sweeps_total")
+            wait_for("sweeps", lambda: service.metric("smaps_audit_sweeps_total") > before + 2, 90)
+            assert service.metric("smaps_audit_screenings_total") > 0, "the other is screened"
+            assert service.metric('smaps_audit_worker_restarts_total{cause="deadline"}') == 1, "left alone from then on"
+
+
+def let_go(fifo: pathlib.Path) -> bool:
+    """Whoever waits in an open of it goes on, and the next finds a file; False: nobody waits."""
+    try:
+        end = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # ENXIO
+        return False
+    fifo.unlink()
+    fifo.write_text("0::/slow\n")
+    os.close(end)
+    return True
+
+
+def slow_reads_that_go_on_are_no_stuck_one(bench: Bench) -> None:
+    pids = range(4_000_000, 4_000_006)
+    with Sleeper() as model, NotifySocket(bench.directory / "notify", watchdog_seconds=3600) as notify:
+        for pid in pids:
+            (bench.proc.root / str(pid)).mkdir()
+            (bench.proc.root / str(pid) / "stat").symlink_to(f"/proc/{model.pid}/stat")
+            os.mkfifo(bench.proc.root / str(pid) / "cgroup")
+        service = bench.service(audit={"read_deadline": "2s", "process_deadline": "1m"})
+        service.environment = notify.environment
+        with service.start(ready=False):
+            notify.take()
+            waiting = {bench.proc.root / str(pid) / "cgroup" for pid in pids}
+            for _ in pids:  # the list waits 0.6 s for us at each: at none longer than the deadline, at all of them together
+                waiting.remove(wait_for("the list", lambda: next(filter(let_go, waiting), None)))
+                time.sleep(0.6)
+            assert notify.take().count("WATCHDOG=1") > 1, "its heartbeat is progress"
+            wait_for("the sweep", lambda: service.get("/-/ready")[0] == 200)
+            assert service.metric('smaps_audit_worker_restarts_total{cause="deadline"}') == 0
+
+
+def a_worker_that_not_even_a_kill_ends_is_replaced(bench: Bench) -> None:
+    with Sleeper() as honest, DeadFileSystem(bench.proc.root / "4000000"):
+        bench.proc.show(honest.pid)
+        with bench.service(audit={"read_deadline": "1s", "process_deadline": "2s"}) as service:
+            wait_for("others, screened", lambda: service.metric("smaps_audit_screenings_total"), 90)
+            event = wait_for("the log", lambda: service.events("left alone"), 90)[0]
+            assert event["pid"] == "4000000" and event["detail"] == "killed, and does not end", event
+            assert len(service.children(service.spawner)) == 2, "the one that waits, and the one that works"
+            assert service.metric("smaps_audit_worker_up") == 1
+
+
 def a_worker_that_dies_or_stops_is_replaced(bench: Bench) -> None:
     with Sleeper() as honest:
         bench.proc.show(honest.pid)
@@ -268,6 +325,9 @@ CASES = (
     a_broken_configuration_keeps_the_old_one,
     a_file_stops_all_reading,
     a_read_that_never_returns_costs_one_worker_and_nobody_else,
+    a_list_that_gets_stuck_costs_the_one_it_got_stuck_over,
+    slow_reads_that_go_on_are_no_stuck_one,
+    a_worker_that_not_even_a_kill_ends_is_replaced,
     a_worker_that_dies_or_stops_is_replaced,
     parent_and_spawner_take_everything_with_them,
     nobody_holds_more_than_the_design_says,

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <climits>
+
 #include "report/process_json.h"
 
 namespace smaps_audit::service {
@@ -24,7 +26,8 @@ TEST(Protocol, SaysOrdersInWords) {
   EXPECT_EQ(order_line(audit), "audit 4211 60000000000 capture\n");
   for (const Order& order :
        {audit, Order{.kind = OrderKind::list}, Order{.kind = OrderKind::screen, .pid = 1},
-        Order{.kind = OrderKind::ping}, Order{.kind = OrderKind::audit, .pid = 7}}) {
+        Order{.kind = OrderKind::list, .without = {17, 2147483647}}, Order{.kind = OrderKind::ping},
+        Order{.kind = OrderKind::audit, .pid = 7}}) {
     const auto parsed = parse_order(order_line(order));
     ASSERT_TRUE(parsed.ok()) << order_line(order);
     EXPECT_EQ(*parsed, order);
@@ -33,10 +36,19 @@ TEST(Protocol, SaysOrdersInWords) {
 
 TEST(Protocol, RefusesOrdersThatMakeNoSense) {
   for (const std::string line :
-       {"", "list 1", "screen", "screen 0", "screen x", "screen 1 2", "audit 1", "audit 1 -5",
-        "audit 1 5 6", "audit 99999999999 5", "quit now", "reboot", "LIST"}) {
+       {"", "list 0", "list x", "ping 1", "screen", "screen 0", "screen x", "screen 1 2", "audit 1",
+        "audit 1 -5", "audit 1 5 6", "audit 99999999999 5", "quit now", "reboot", "LIST"}) {
     EXPECT_FALSE(parse_order(line).ok()) << line;
   }
+}
+
+TEST(Protocol, WritesTheLongestOrderAtOnce) {
+  Order order{.kind = OrderKind::list};
+  order.without.assign(kMostLeftOut, INT32_MAX);
+  EXPECT_LT(order_line(order).size(), static_cast<std::size_t>(PIPE_BUF));
+  EXPECT_TRUE(parse_order(order_line(order)).ok());
+  order.without.push_back(1);
+  EXPECT_FALSE(parse_order(order_line(order)).ok());
 }
 
 TEST(Protocol, KeepsWhatIsUnknownUnknown) {
@@ -61,6 +73,7 @@ TEST(Protocol, CarriesScreeningsAuditsAndCosts) {
   screening.suspicious = true;
   screening.read_time = 5ms;
   EXPECT_TRUE(there_and_back(screening).suspicious);
+  EXPECT_EQ(there_and_back(LeftOut{.pid = 17}).pid, 17);
   EXPECT_EQ(there_and_back(screening).read_time, 5ms);
 
   AuditAnswer audit;
@@ -89,7 +102,7 @@ TEST(Protocol, BelievesNothingThatABrokenWorkerSays) {
         "{\"done\":{\"cpu_ns\":1e99,\"wall_ns\":1,\"peak_rss_bytes\":1}}",
         "{\"done\":{\"cpu_ns\":18446744073709551615,\"wall_ns\":1,\"peak_rss_bytes\":1}}",
         "{\"audit\":{\"report\":\"{}\",\"capture_bytes\":null,\"capture_problem\":\"\"}}",
-        "{\"refused\":7}"}) {
+        "{\"refused\":7}", "{\"left_out\":0}"}) {
     const auto answer = parse_answer(line);
     ASSERT_FALSE(answer.ok()) << line;
     EXPECT_EQ(answer.error().code, ErrorCode::malformed);

@@ -54,7 +54,7 @@ class Simulation {
     switch (order.kind) {
       case OrderKind::list:
         ++lists_;
-        scheduler_.listed(targets_, now_);
+        scheduler_.listed(targets_, {}, now_);
         break;
       case OrderKind::screen:
         ++screenings_[order.pid];
@@ -159,7 +159,7 @@ TEST(Scheduler, NeverAuditsItWithoutAnAllowance) {
 TEST(Scheduler, LearnsFromItsReadsWhatAPageTableCosts) {
   Scheduler scheduler{{}, 0ns, 1};
   const Nanoseconds before = scheduler.predicted_stall(kHugeTables);
-  scheduler.listed({target(1, kSmallTables * 10)}, 0ns);
+  scheduler.listed({target(1, kSmallTables * 10)}, {}, 0ns);
   Screening slow = screening_of(1, false);
   slow.read_time = 100 * 100us;
   for (int i = 0; i < 100; ++i) scheduler.screened(slow, 0ns);
@@ -193,6 +193,30 @@ TEST(Scheduler, GoesOnAfterAnOrderThatWasLost) {
   scheduler.order_lost(1s);
   EXPECT_FALSE(scheduler.next(1s).order);
   EXPECT_EQ(scheduler.next(20s).order->kind, OrderKind::list);
+}
+
+TEST(Scheduler, ListsAtOnceAgainWithoutTheOneThatAListGotStuckOver) {
+  Scheduler scheduler{{}, 0ns, 1};
+  ASSERT_TRUE(scheduler.next(0ns).order);
+  scheduler.listed({target(1), target(2)}, {}, 0ns);
+  Nanoseconds now = 10min;
+  EXPECT_TRUE(scheduler.next(now).order->without.empty());
+  scheduler.list_stuck(2, now);
+  scheduler.list_stuck(3, now);  // of which nothing is known
+  EXPECT_EQ(scheduler.next(now).order->without, (std::vector{2, 3}));
+  scheduler.listed({target(1), target(2)}, {2, 3}, now);
+  EXPECT_TRUE(scheduler.is_quarantined({2, 7}, now));
+  EXPECT_FALSE(scheduler.is_quarantined({1, 7}, now));
+  EXPECT_EQ(scheduler.statistics(now).quarantined, 1U);
+  EXPECT_EQ(scheduler.statistics(now).unlisted, 1U);
+
+  now += 6min;
+  EXPECT_TRUE(scheduler.next(now).order->without.empty()) << "it gets another chance";
+  scheduler.list_stuck(3, now);
+  now += 6min;
+  EXPECT_EQ(scheduler.next(now).order->without, std::vector{3}) << "twice as long";
+  scheduler.listed({target(1), target(2)}, {}, now);
+  EXPECT_EQ(scheduler.statistics(now).unlisted, 0U) << "it has ended";
 }
 
 TEST(Scheduler, BeginsAtItsOffset) {

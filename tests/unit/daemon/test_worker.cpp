@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A worker with a fault of the tester's choice, for the service's tests.
-//   test_worker sound | crash | hang | garbage | refuse
+//   test_worker sound | crash | hang | garbage | refuse  [proc root]
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +17,8 @@ int main(int argc, char** argv) {
   options.orders = UniqueFd{service::kOrderFd};
   options.answers = UniqueFd{service::kAnswerFd};
   options.scratch = UniqueFd{service::kScratchFd};
+  options.heart = UniqueFd{service::kHeartFd};
+  if (argc > 2) options.proc_root = argv[2];
 #if defined(__SANITIZE_ADDRESS__)
   options.sandbox = false;
 #endif

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/heartbeat.h"
 #include "daemon/line_reader.h"
 #include "daemon/protocol.h"
 #include "daemon/spawner.h"
@@ -45,7 +46,13 @@ class StartedWorker {
     answers_ = UniqueFd{answers[0]};
     lines_ = LineReader{answers_.get()};
     scratch_ = UniqueFd{::memfd_create("scratch", MFD_CLOEXEC)};
-    EXPECT_TRUE(spawner_.start_worker(UniqueFd{orders[0]}, UniqueFd{answers[1]}, scratch_).ok());
+    heart_ = *make_heartbeat_file();
+    EXPECT_TRUE(spawner_
+                    .start_worker({.orders = UniqueFd{orders[0]},
+                                   .answers = UniqueFd{answers[1]},
+                                   .scratch = scratch_,
+                                   .heart = heart_})
+                    .ok());
     const auto event = wait_for_event(spawner_);
     EXPECT_TRUE(event && event->kind == WorkerEvent::Kind::started);
     pid_ = event ? event->pid : 0;
@@ -72,6 +79,7 @@ class StartedWorker {
   UniqueFd orders_;
   UniqueFd answers_;
   UniqueFd scratch_;
+  UniqueFd heart_;
   LineReader lines_{-1};
   pid_t pid_ = 0;
 };
