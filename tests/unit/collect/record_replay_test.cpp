@@ -199,8 +199,10 @@ TEST_F(RecordingKernelViewTest, HandsOutHandlesInOrderAndClosesTheInnerFiles) {
 }
 
 TEST_F(RecordingKernelViewTest, ChangesNoAnswerWhenTheCaptureCannotBeWritten) {
+  std::string more_than_an_event_holds;
+  more_than_an_event_holds.resize(40'000'000, 'x');
   FakeKernelView kernel;
-  kernel.set_file("/proc/7/stat", std::string(40'000'000, 'x'));
+  kernel.set_file("/proc/7/stat", more_than_an_event_holds);
   Result<CaptureWriter> writer = CaptureWriter::create(path(), sample_metadata());
   ASSERT_TRUE(writer);
   RecordingKernelView recording{kernel, *writer};
