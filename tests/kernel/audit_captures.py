@@ -22,6 +22,11 @@ class Tools:
                               check=False, timeout=TOOL_TIMEOUT)
         return expect.Outcome(done.returncode, 0, done.stdout, done.stderr)
 
+    def show(self, capture: pathlib.Path, file: str) -> str:
+        """What the last reading of that file says in the capture."""
+        return subprocess.run([self.capture_edit, capture, "--show", file], check=True, capture_output=True, text=True,
+                              timeout=TOOL_TIMEOUT).stdout
+
     def edit(self, capture: pathlib.Path, edited: pathlib.Path, *words: str) -> None:
         subprocess.run([self.capture_edit, capture, edited, *words], check=True, capture_output=True,
                        timeout=TOOL_TIMEOUT)

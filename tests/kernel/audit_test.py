@@ -182,8 +182,7 @@ def judge_schema(report: Report, results: expect.Results, directory: pathlib.Pat
 
 
 def judge_general(results: expect.Results, tools: captures.Tools, directory: pathlib.Path) -> tuple[list[str], str]:
-    texts = {text: results.files[f"plain.{text}"].decode() for text in general.TEXTS}
-    subject = general.Subject(directory / "plain.root.capture", results.truth("plain"), texts)
+    subject = general.Subject.of(tools, directory / "plain.root.capture", results.truth("plain"))
     doctor = json.loads(results.files["nobody.doctor-json.out"])
     return general.wrong_general(tools, subject, general.counter_slack_kb(doctor, vm.Machine().cpus), directory)
 

@@ -26,10 +26,15 @@ CHANGES = {"-8": ("--add", -8), "+8": ("--add", 8), "-2048": ("--add", -2048), "
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """A capture of `workload plain`, and the texts that cat(1) read beside it."""
+    """A capture of `workload plain`, and the texts in it: what cat(1) reads beside it may differ, because who else maps
+    the pages of a program may have changed."""
     capture: pathlib.Path
     truth: dict
     texts: dict[str, str]
+
+    @classmethod
+    def of(cls, tools: captures.Tools, capture: pathlib.Path, truth: dict) -> Subject:
+        return cls(capture, truth, {text: tools.show(capture, text) for text in TEXTS})
 
     def start(self, place: str) -> str:
         return self.truth["regions"][PLACES[place]]["start"]
@@ -122,7 +127,7 @@ def meets(process: dict, expected: table.Expectation, change_kb: int, exact_chan
     if len(findings) != 1:
         return False
     finding = findings[0]
-    # A factor is of what the capture holds, which may have changed since cat(1) read it.
+    # A factor is of each reading, which may differ from the last.
     if not 0 < finding["error_bytes"] <= (change_kb * KIB if exact_change else finding["error_bytes"]):
         return False
     if expected.kind == "blame":

@@ -40,8 +40,6 @@ def main(arguments: list[str]) -> int:
             with host.Workload(options.workload, "plain", "8") as target:
                 made = subprocess.run([options.smaps_audit, "capture", str(target.pid), "-o", capture],
                                       capture_output=True, check=False, timeout=60)
-                proc = pathlib.Path("/proc", str(target.pid))
-                texts = {text: (proc / text).read_text() for text in general.TEXTS if (proc / text).exists()}
                 truth = target.truth
         except host.CannotRun as reason:
             print(f"SKIP {reason}")
@@ -50,7 +48,7 @@ def main(arguments: list[str]) -> int:
             print(f"FAIL exit {made.returncode} of the capture itself\n{made.stdout.decode()}{made.stderr.decode()}")
             return 1
         tools = captures.Tools(options.smaps_audit, options.capture_edit)
-        subject = general.Subject(capture, truth, texts)
+        subject = general.Subject.of(tools, capture, truth)
         doctor = json.loads(subprocess.run([options.smaps_audit, "doctor", "--format", "json"], capture_output=True,
                                            check=True, timeout=60).stdout)
         slack_kb = general.counter_slack_kb(doctor, os.cpu_count() or 1)

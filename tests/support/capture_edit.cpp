@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -176,6 +177,36 @@ Result<std::uint64_t> edit_capture(const std::string& in, const std::string& out
   if (editor.edits() == 0) return usage("no read of the capture matches the edit");
   if (Result<Ok> finished = writer->finish(); !finished) return finished.error();
   return editor.edits();
+}
+
+Result<std::string> last_text(const std::string& capture, std::string_view file) {
+  Result<CaptureReader> reader = CaptureReader::open(capture);
+  if (!reader) return reader.error();
+  std::string text;
+  std::set<std::uint64_t> handles;
+  bool begins = true;
+  for (;;) {
+    Result<std::optional<CaptureEvent>> event = reader->next();
+    if (!event) return event.error();
+    if (!*event) break;
+    const KernelCall& call = (*event)->call;
+    const KernelAnswer& answer = (*event)->answer;
+    if (answer.error) continue;
+    const bool opens =
+        call.operation == KernelOperation::open || call.operation == KernelOperation::open_at;
+    if (opens && names_file(answer.text, file)) handles.insert(answer.number);
+    if (!handles.contains(opens ? answer.number : call.handle)) continue;
+    const bool positioned = call.operation == KernelOperation::pread;
+    if (call.operation == KernelOperation::read || positioned) {
+      if (begins || (positioned && call.offset == 0)) text.clear();
+      text.append(reinterpret_cast<const char*>(answer.data.data()), answer.data.size());
+      begins = false;
+    } else {
+      begins = true;
+    }
+  }
+  if (text.empty()) return usage("the capture holds no " + std::string{file});
+  return text;
 }
 
 }  // namespace smaps_audit

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "tests/support/text_edit.h"
@@ -27,5 +28,8 @@ struct CaptureEdit {
 /// fit into what the read asked for.
 Result<std::uint64_t> edit_capture(const std::string& in, const std::string& out,
                                    const CaptureEdit& edit);
+
+/// What the last whole reading of that file of the target said. Error `usage`: it was never read.
+Result<std::string> last_text(const std::string& capture, std::string_view file);
 
 }  // namespace smaps_audit

@@ -15,6 +15,8 @@ using smaps_audit::parse_signed;
 using smaps_audit::parse_unsigned;
 
 constexpr std::string_view kUsage =
+    "usage: capture-edit IN --show smaps|smaps_rollup|status|…\n"
+    "Prints the last reading of that file.\n"
     "usage: capture-edit IN OUT --file FILE …\n"
     "  --file smaps --vma START_HEX --field Rss CHANGE\n"
     "  --file smaps_rollup|status --field Rss CHANGE\n"
@@ -55,10 +57,21 @@ bool parse(const std::vector<std::string>& words, CaptureEdit& edit) {
   return words.size() >= 2;
 }
 
+int show(const std::string& capture, const std::string& file) {
+  const smaps_audit::Result<std::string> text = smaps_audit::last_text(capture, file);
+  if (!text) {
+    std::cerr << "capture-edit: " << text.error().message() << '\n';
+    return 1;
+  }
+  std::cout << *text;
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() == 3 && words[1] == "--show") return show(words[0], words[2]);
   CaptureEdit edit;
   if (!parse(words, edit)) {
     std::cerr << kUsage;

@@ -71,6 +71,20 @@ TEST_F(CaptureEditTest, ChangesOneFieldOfOneVmaInEveryReadOfSmaps) {
   EXPECT_EQ(to_text(after[4].answer.data), changed);
 }
 
+TEST_F(CaptureEditTest, ShowsTheLastWholeReading) {
+  const auto rewound = [](std::uint64_t handle) {
+    return CaptureEvent{.call = {.operation = KernelOperation::rewind, .handle = handle}};
+  };
+  const std::string path = directory_.file("in");
+  ASSERT_TRUE(write_capture(path, {opened(1, "/proc/7/smaps"), opened(2, "/proc/7/status"),
+                                   read_of(1, kSecond), rewound(1), read_of(1, kFirst),
+                                   read_of(2, "VmRSS: 8 kB\n"), read_of(1, kSecond), rewound(2)}));
+  EXPECT_EQ(last_text(path, "smaps").value_or(""), std::string{kFirst} + kSecond);
+  EXPECT_EQ(last_text(path, "status").value_or(""), "VmRSS: 8 kB\n");
+  EXPECT_EQ(last_text(path, "statm").error().what, "the capture holds no statm");
+  EXPECT_FALSE(last_text(directory_.file("none"), "smaps"));
+}
+
 TEST_F(CaptureEditTest, ChangesARollupAndStatus) {
   const std::vector<CaptureEvent> events = {
       opened(1, "/proc/7/smaps_rollup"),  read_of(1, kSecond),
