@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The words that people and CI use; the work is done in scripts/.
-.PHONY: help demo test lint lint-all format bench kernels nightly clean
+.PHONY: help demo test lint lint-all format bench soak kernels nightly clean
 
 help:
 	@echo "make demo      install what is missing, build, audit every process of this machine"
@@ -8,6 +8,7 @@ help:
 	@echo "make lint      format, shellcheck, bans, clang-tidy of what changed (lint-all: of everything)"
 	@echo "make format    clang-format-16 on all sources"
 	@echo "make bench     what an audit costs, against cat smaps"
+	@echo "make soak      the service for long, SWEEPS=500 or SECONDS=...: nothing grows, nothing is left out"
 	@echo "make kernels   asks every kernel of Debian's archive from 6.1 on: docs/kernels.md"
 	@echo "make nightly   what takes too long for make test"
 
@@ -28,6 +29,9 @@ format:
 
 bench:
 	@scripts/bench
+
+soak:
+	@scripts/soak $(if $(SWEEPS),--sweeps $(SWEEPS)) $(if $(SECONDS),--seconds $(SECONDS)) $(SOAK)
 
 kernels:
 	@scripts/kernels
