@@ -44,6 +44,11 @@ void Scheduler::accrue(Nanoseconds now) {
 void Scheduler::charge(Nanoseconds cpu, Nanoseconds now) {
   accrue(now);
   balance_ns_ -= ns(cpu);
+  if (sweeping_) {
+    sweep_cpu_ += cpu;
+  } else {
+    audits_turn_ -= cpu;
+  }
 }
 
 Nanoseconds Scheduler::solvent_at(Nanoseconds now) const {
@@ -87,9 +92,10 @@ Scheduler::Step Scheduler::next(Nanoseconds now) {
     return {audit_of(*suspect), now};
   }
   if (const Nanoseconds solvent = solvent_at(now); solvent > now) return {std::nullopt, solvent};
-  if (!sweeping_ && now >= next_sweep_) {
+  if (!sweeping_ && now >= next_sweep_ && !is_turn_of_audits(now)) {
     listing_ = sweeping_ = true;
     sweep_begun_ = now;
+    sweep_cpu_ = Nanoseconds{};
     return {list_order(now), now};
   }
   while (!to_screen_.empty()) {
@@ -251,6 +257,11 @@ std::optional<Identity> Scheduler::find_oldest(Nanoseconds now, Nanoseconds& nex
   return oldest;
 }
 
+bool Scheduler::is_turn_of_audits(Nanoseconds now) const {
+  Nanoseconds unused = Nanoseconds::max();
+  return audits_turn_ > Nanoseconds{} && find_oldest(now, unused);
+}
+
 void Scheduler::begin_rotation(Nanoseconds now) {
   statistics_.rotation_begun = now;
   for (const auto& [identity, entry] : entries_) {
@@ -270,6 +281,7 @@ void Scheduler::finish_sweep(Nanoseconds now) {
   statistics_.last_sweep_end = now;
   statistics_.last_sweep_length = now - sweep_begun_;
   next_sweep_ += options_.interval;
+  audits_turn_ = now - sweep_begun_ > options_.interval ? sweep_cpu_ : Nanoseconds{};
   if (next_sweep_ <= now) {
     const auto missed = (now - next_sweep_) / options_.interval + 1;
     statistics_.overruns += static_cast<std::uint64_t>(missed);

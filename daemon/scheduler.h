@@ -63,7 +63,9 @@ struct ScheduleStatistics {
 };
 
 /// Which read comes next, and when. Pure: the time is an argument. Nothing is ordered while the CPU
-/// time used is beyond its share, but an audit of what looks off may run into debt, once.
+/// time used is beyond its share, but an audit of what looks off may run into debt, once. Where a
+/// sweep takes longer than the interval, the audits that are due then have as much as it took, for
+/// else none would ever come.
 class Scheduler {
  public:
   Scheduler(const SchedulerOptions& options, Nanoseconds now, std::uint64_t seed);
@@ -124,6 +126,7 @@ class Scheduler {
   [[nodiscard]] std::optional<Identity> find_suspect(Nanoseconds now) const;
   [[nodiscard]] std::optional<Identity> find_oldest(Nanoseconds now, Nanoseconds& next_due) const;
   Nanoseconds random_up_to(Nanoseconds most);
+  [[nodiscard]] bool is_turn_of_audits(Nanoseconds now) const;
   void begin_rotation(Nanoseconds now);
   void leave_rotation(const Identity& identity, Nanoseconds now);
   void finish_sweep(Nanoseconds now);
@@ -141,7 +144,9 @@ class Scheduler {
   bool sweeping_ = false;
   Nanoseconds next_sweep_{};
   Nanoseconds sweep_begun_{};
-  double balance_ns_ = 0;  ///< CPU time that may be used; negative: debt
+  Nanoseconds sweep_cpu_{};    ///< charged in this sweep, or in the last
+  Nanoseconds audits_turn_{};  ///< CPU time that audits may use before the next sweep begins
+  double balance_ns_ = 0;      ///< CPU time that may be used; negative: debt
   Nanoseconds balance_at_{};
   double stall_ns_per_table_ = 12'000;
   std::set<Identity> rotation_;  ///< still to be audited in it

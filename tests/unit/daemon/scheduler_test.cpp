@@ -122,6 +122,22 @@ TEST(Scheduler, CountsSweepsThatBeganLate) {
   EXPECT_GT(statistics.sweeps, 1U);
 }
 
+// 299 ms of CPU for a sweep, of 300 ms that the budget holds for two intervals.
+TEST(Scheduler, AuditsEveryTargetAlsoWhereSweepsTakeAllTheBudget) {
+  std::vector<Target> targets;
+  for (int pid = 1; pid <= 2980; ++pid) targets.push_back(target(pid));
+  Simulation simulation{targets};
+  simulation.audit_cost_ = 1ms;
+  simulation.run_until(20min);
+  EXPECT_EQ(simulation.audits_.size(), 2980U);
+  const auto statistics = simulation.scheduler_.statistics(simulation.now_);
+  EXPECT_TRUE(statistics.last_rotation_length);
+  EXPECT_GT(statistics.overruns, 0U);
+  // What isn't needed for audits is for sweeps.
+  EXPECT_GT(statistics.sweeps, 1200U / 15 / 5);
+  EXPECT_LE(simulation.cpu_, 12s + 1s);
+}
+
 TEST(Scheduler, LooksAtOnceIntoWhatLooksOff) {
   Simulation simulation{many(300)};
   simulation.suspicious_pid_ = 299;
