@@ -19,9 +19,6 @@
 
 namespace smaps_audit {
 
-/// What could hide less than this is no reason to call an audit inconclusive (docs/method.md §10).
-inline constexpr std::uint64_t kOpenBytesThatMatter = 2u << 20;
-
 struct ProcessAuditOptions {
   bool full_series = false;
   bool confirm = true;

@@ -76,4 +76,9 @@ double Summary::coverage() const {
   return static_cast<double>(conclusive) / static_cast<double>(there);
 }
 
+bool leaves_nothing_hidden(const ProcessReport& report) {
+  return report.verdict == Verdict::consistent ||
+         (report.verdict == Verdict::finding && report.open_bytes < kOpenBytesThatMatter);
+}
+
 }  // namespace smaps_audit

@@ -123,6 +123,13 @@ struct ProcessReport {
   std::vector<Finding> notes;
 };
 
+/// What could hide less than this is no reason to call an audit inconclusive (docs/method.md §10).
+inline constexpr std::uint64_t kOpenBytesThatMatter = 2u << 20;
+
+/// Every error is in view: nothing large enough to be a finding could hide. Only then does "not
+/// seen" mean "not there".
+bool leaves_nothing_hidden(const ProcessReport& report);
+
 /// The counts of the report. Kernel threads are counted apart and are no part of coverage.
 struct Summary {
   std::uint64_t audited = 0;  ///< consistent + finding + inconclusive

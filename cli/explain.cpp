@@ -44,6 +44,7 @@ std::string heading(const std::string& kind) {
   if (kind == "kernel field") return "Fields of the kernel's files";
   if (kind == "report field") return "Fields of the JSON report";
   if (kind == "resolution") return "Why a stored finding is open no more";
+  if (kind == "setting") return "Settings of smaps-auditd (smaps-auditd.json)";
   return "Words of the JSON report";
 }
 

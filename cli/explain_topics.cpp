@@ -7,6 +7,7 @@
 #include "base/edit_distance.h"
 #include "base/error_codes.h"
 #include "config/known_defects.h"
+#include "config/settings_schema.h"
 #include "daemon/store/stored_finding.h"
 #include "report/kernel_fields.h"
 #include "report/reasons.h"
@@ -158,6 +159,16 @@ Topic topic_of(store::Resolution why) {
                         "oldest beyond what the configuration lets the store keep."}}};
 }
 
+Topic topic_of(const SettingKey& key) {
+  Topic topic{.kind = "setting",
+              .id = key.path,
+              .title = "a key of smaps-auditd.json",
+              .sections = {{"Means", key.meaning}}};
+  if (!key.default_value.empty()) topic.sections.emplace_back("Default", key.default_value);
+  if (!key.range.empty()) topic.sections.emplace_back("Takes", key.range);
+  return topic;
+}
+
 // One topic for a word that several fields use ("deficit").
 void add_words(std::vector<Topic>& topics) {
   const std::size_t first = topics.size();
@@ -189,6 +200,7 @@ std::vector<Topic> make_topics() {
   for (const ReportField& field : report_fields()) topics.push_back(topic_of(field));
   add_words(topics);
   for (const store::Resolution why : store::kResolutions) topics.push_back(topic_of(why));
+  for (const SettingKey& key : setting_keys()) topics.push_back(topic_of(key));
   return topics;
 }
 

@@ -132,7 +132,9 @@ void write_what_to_do(Page& page, const StoredFinding& stored, const Finding& fi
   }
 }
 
-void write_report(std::ostream& out, const std::string& json, const TextStyle& style) {
+// Defect and advice stand above.
+void write_report(std::ostream& out, const std::string& json, TextStyle style) {
+  style.advice = false;
   Result<ProcessReport> process = process_from_json(json);
   out << '\n';
   if (!process) {

@@ -120,7 +120,7 @@ std::vector<FindingChange> Ledger::audited(const ProcessReport& report, Nanoseco
         change(known_already ? FindingChange::Kind::seen_again : FindingChange::Kind::opened,
                identity, known, finding));
   }
-  if (is_conclusive(report.verdict)) {
+  if (leaves_nothing_hidden(report)) {
     std::erase_if(known.open, [&](const auto& entry) {
       if (shown.contains(entry.first)) return false;
       changes.push_back(change(FindingChange::Kind::resolved, identity, known, entry.second.finding,

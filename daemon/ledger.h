@@ -39,7 +39,7 @@ class Ledger {
   std::vector<FindingChange> listed(std::vector<ProcessListing> processes, const GroupOf& group_of,
                                     Nanoseconds wall_now);
   void screened(const Screening& screening);
-  /// Takes one audit. A conclusive one resolves what it no longer shows.
+  /// Takes one audit. One that leaves nothing hidden resolves what it no longer shows.
   std::vector<FindingChange> audited(const ProcessReport& report, Nanoseconds wall_now);
 
   [[nodiscard]] std::vector<Target> targets() const;

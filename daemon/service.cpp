@@ -166,7 +166,12 @@ class Service {
     web.web_config_file = options_.web_config.value_or(settings_.web.config_file.value_or(""));
     auto server = WebServer::start(
         web, [this](const HttpRequest& request) { return publisher_.handle(request); });
-    if (!server) return server.error();
+    if (!server) {
+      Error wrong = server.error();
+      // Of what was read here, only files of the configuration can be malformed.
+      if (wrong.code == ErrorCode::malformed) wrong.code = ErrorCode::usage;
+      return wrong;
+    }
     web_ = *std::move(server);
     for (const std::string& address : web_->addresses()) {
       log_.info("listening", {{"address", address}});

@@ -16,7 +16,7 @@
 #include "daemon/scheduler.h"
 #include "report/card_report.h"
 
-/// What the service knows, as it was when the last sweep ended: metrics, page and API are made of
+/// What the service knows, as it was at one moment: metrics, page and API are made of
 /// this and of nothing else, so a scrape costs no target anything. Sums of bytes are over the
 /// processes whose audit told both sides, so that reported and true can be compared.
 namespace smaps_audit::service {

@@ -23,6 +23,7 @@ namespace smaps_audit::service {
 namespace {
 
 constexpr std::size_t kWorkerFds = 4;
+constexpr int kControlFd = 3;  // of the spawner
 
 struct SpawnOrder {
   enum class Kind : std::uint8_t { start, kill };
@@ -146,6 +147,8 @@ class SpawnerLoop {
     for (std::size_t i = 0; i < high.size(); ++i) {
       if (::dup2(high[i], kOrderFd + static_cast<int>(i)) < 0) ::_exit(EXIT_FAILURE);
     }
+    // Of what whoever started the service left open, nothing (systemd's sockets).
+    ::close_range(kHeartFd + 1, ~0U, 0);
     if (options_.worker_memory_bytes != 0) {
       const rlimit most{options_.worker_memory_bytes, options_.worker_memory_bytes};
       ::setrlimit(RLIMIT_AS, &most);
@@ -190,7 +193,10 @@ Result<Spawner> Spawner::start(const SpawnerOptions& options) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NAME, "smaps-spawner");
     if (::getppid() != parent) ::_exit(EXIT_FAILURE);
-    SpawnerLoop loop{theirs.get(), options};
+    // The sockets that systemd hands over are the parent's business.
+    if (::dup3(theirs.get(), kControlFd, O_CLOEXEC) < 0 && errno != EINVAL) ::_exit(EXIT_FAILURE);
+    ::close_range(kControlFd + 1, ~0U, 0);
+    SpawnerLoop loop{kControlFd, options};
     loop.run();
     loop.kill_all();
     ::_exit(EXIT_SUCCESS);

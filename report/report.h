@@ -29,6 +29,7 @@ struct TextStyle {
   bool colour = false;
   unsigned columns = 80;
   bool verbose = false;  ///< the table lists every process, not only those worth reading
+  bool advice = true;    ///< false: without defects and what to do, which stand elsewhere
 };
 
 /// One JSON document with a '\n' at the end, ASCII only. In byte strings that are not UTF-8 each

@@ -153,6 +153,7 @@ Lines defect_lines(const std::vector<const Finding*>& findings, int pid, const T
   Lines defects;
   Lines advices;
   std::vector<std::optional<std::string>> seen;
+  if (!style.advice) return defects;
   for (const Finding* finding : findings) {
     if (std::find(seen.begin(), seen.end(), finding->defect) != seen.end()) continue;
     seen.push_back(finding->defect);

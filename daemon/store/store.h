@@ -111,7 +111,7 @@ class Store {
   /// For a capture of a process that is about to be audited; give it to record().
   Result<CaptureDraft> begin_capture();
 
-  /// Adds the report's findings, or sees them again. A conclusive report (is_conclusive()) resolves
+  /// Adds the report's findings, or sees them again. A report that leaves nothing hidden resolves
   /// the open findings of its process that are not in it. The capture is kept if there is a
   /// finding.
   Recorded record(const Sighting& sighting, std::optional<CaptureDraft> capture = std::nullopt);

@@ -66,7 +66,7 @@ Recorded Store::record(const Sighting& sighting, std::optional<CaptureDraft> cap
   Recorded recorded;
   const ProcessReport& report = sighting.report;
   const ProcessKey process{sighting.boot_id, report.pid, report.start_time_ticks};
-  if (is_conclusive(report)) {
+  if (leaves_nothing_hidden(report)) {
     PendingEnd end{.process = process,
                    .except = {},
                    .resolved = {sighting.when, Resolution::audit_without_it}};

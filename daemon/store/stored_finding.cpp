@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "audit/process_audit.h"
-
 namespace smaps_audit::store {
 
 std::string_view name_of(Resolution resolution) {
@@ -34,11 +32,6 @@ void merge(StoredFinding& into, StoredFinding newer) {
   newer.worst_error_bytes = std::max(into.worst_error_bytes, newer.worst_error_bytes);
   if (!newer.capture) newer.capture = std::move(into.capture);
   into = std::move(newer);
-}
-
-bool is_conclusive(const ProcessReport& report) {
-  return report.verdict == Verdict::consistent ||
-         (report.verdict == Verdict::finding && report.open_bytes < kOpenBytesThatMatter);
 }
 
 }  // namespace smaps_audit::store

@@ -99,8 +99,4 @@ enum class Which : std::uint8_t { open, all };
 /// its capture unless the newer one brings one.
 void merge(StoredFinding& into, StoredFinding newer);
 
-/// Every error is in view: nothing large enough to be a finding could hide (docs/method.md §10).
-/// Only then does "not seen" mean "not there".
-bool is_conclusive(const ProcessReport& report);
-
 }  // namespace smaps_audit::store

@@ -161,6 +161,17 @@ class DeadFileSystem:
         os.close(self.device)  # ends the connection, and with it whoever waits
 
 
+SOCKETS_OF_SYSTEMD = """
+import os, socket, sys
+sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
+for end in sockets:
+    os.set_inheritable(end.fileno(), True)
+assert [end.fileno() for end in sockets] == list(range(3, 3 + len(sockets)))
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": sys.argv[1]}
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class NotifySocket:
     """What the service tells its manager, which asks for a sign of life (sd_notify)."""
 
@@ -192,6 +203,7 @@ class Auditd:
         self.binary, self.directory, self.options = binary, directory, options
         directory.mkdir(exist_ok=True)
         self.environment: dict[str, str] = {}
+        self.launcher: list[str] = []
         self.config = directory / "smaps-auditd.json"
         self.log_path = directory / "log"
         self.store = directory / "store"
@@ -214,7 +226,7 @@ class Auditd:
 
     def start(self, ready: bool = True) -> Auditd:
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen([self.binary, "--config.file", self.config, *self.options],
+            self.process = subprocess.Popen([*self.launcher, self.binary, "--config.file", self.config, *self.options],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=os.environ | self.environment)
         if ready:

@@ -31,7 +31,7 @@ import fetch_packages  # noqa: E402
 from auditd import PATIENCE_SECONDS, Auditd, Sleeper, wait_for  # noqa: E402
 from fetch_kernel import FetchError  # noqa: E402
 from private_apt import AptError  # noqa: E402
-from schema_test import complaints, strict  # noqa: E402
+from schema_test import complaints, of_process, strict  # noqa: E402
 from service_test import Bench, options_of, run  # noqa: E402
 from web_harness import make_certificate  # noqa: E402
 from web_test import CHEAP  # noqa: E402
@@ -262,6 +262,33 @@ def the_status_fits_its_schema_with_and_without_a_finding(bench: Bench) -> None:
         assert_fits(service, findings=True)
 
 
+def stored_findings_fit_their_schema(bench: Bench) -> None:
+    schema = strict(json.loads((HERE.parent.parent / "schema" / "findings-1.schema.json").read_text()))
+    one = {"$ref": "#/$defs/finding", "$defs": schema["$defs"]}
+    reports = of_process(strict(json.loads((HERE.parent.parent / "schema" / "report-1.schema.json").read_text())))
+
+    def findings(*words: str) -> str:
+        return subprocess.run([bench.audit, "findings", *words, "--store", service.store / "findings.db"], capture_output=True,
+                              text=True, check=True).stdout
+
+    with a_service_that_found_a_lie(bench) as service:
+        for resolved in (False, True):
+            document = json.loads(findings("list", "--all", "--format", "json"))
+            assert document["findings"] and not complaints(schema, document), complaints(schema, document)
+            assert complaints(schema, document | {"more": 1}), "the schema is not strict"
+            for line in findings("list", "--all", "--format", "jsonl").splitlines():
+                assert not complaints(one, json.loads(line)), complaints(one, json.loads(line))
+            for line in findings("export").splitlines():
+                finding = json.loads(line)
+                assert not complaints(one, finding), complaints(one, finding)
+                assert not complaints(reports, finding["report"]), complaints(reports, finding["report"])
+                assert (finding["resolved_why"] == "process_ended") == resolved, finding
+            if not resolved:
+                for pid in {finding["process"]["pid"] for finding in document["findings"]}:
+                    bench.proc.hide(pid)
+                wait_for("their end", lambda: not service.status()["findings"])
+
+
 def the_status_fits_its_schema_before_the_first_sweep(bench: Bench) -> None:
     with a_service_in_its_first_sweep(bench) as service:
         assert_fits(service, findings=False)
@@ -338,6 +365,7 @@ CASES = (
     prometheus_scrapes_it_over_tls_with_a_password,
     the_status_fits_its_schema_with_and_without_a_finding,
     the_status_fits_its_schema_before_the_first_sweep,
+    stored_findings_fit_their_schema,
 )
 
 

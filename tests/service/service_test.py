@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from auditd import Auditd, DeadFileSystem, NotifySocket, ProcMount, Sleeper, scratch, wait_for  # noqa: E402
+from auditd import SOCKETS_OF_SYSTEMD, Auditd, DeadFileSystem, NotifySocket, ProcMount, Sleeper, scratch, wait_for  # noqa: E402
 from web_harness import get  # noqa: E402
 
 
@@ -142,6 +142,16 @@ def a_broken_configuration_keeps_the_old_one(bench: Bench) -> None:
     service.write_config("{")
     service.start(ready=False)
     assert service.process.wait(timeout=30) == 78
+    web = service.directory / "web.yml"
+    service.settings["web"]["config_file"] = str(web)
+    service.write_config()
+    for text in ("tls_server_config: [", "unknown_key: 1\n"):
+        web.write_text(text)
+        service.start(ready=False)
+        assert service.process.wait(timeout=30) == 78, (text, service.log())
+    web.unlink()
+    service.start(ready=False)
+    assert service.process.wait(timeout=30) == 77, service.log()
 
 
 def a_file_stops_all_reading(bench: Bench) -> None:
@@ -273,6 +283,18 @@ def nobody_holds_more_than_the_design_says(bench: Bench) -> None:
         assert not [name for name in names if name.startswith("socket:")], names
 
 
+def worker_and_spawner_inherit_no_socket_of_systemd(bench: Bench) -> None:
+    service = bench.service()
+    service.launcher = [sys.executable, "-I", "-c", SOCKETS_OF_SYSTEMD, "8"]
+    with service.start(ready=False):
+        worker = wait_for("a worker", lambda: service.process.poll() is None and service.children() and service.worker())
+        wait_for("its first order", lambda: "Seccomp:\t2" in pathlib.Path(f"/proc/{worker}/status").read_text())
+        assert len(service.events('"listening"')) == 8, service.log()
+        for pid, most in ((worker, 0), (service.spawner, 1)):  # the spawner's way to the parent
+            names = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            assert len([name for name in names if name.startswith("socket:")]) == most, names
+
+
 def the_help_names_what_the_page_names_in_80_columns(bench: Bench) -> None:
     text = subprocess.run([bench.auditd, "--help"], capture_output=True, text=True, check=True).stdout
     assert not [line for line in text.splitlines() if len(line) > 80], text
@@ -331,6 +353,7 @@ CASES = (
     a_worker_that_dies_or_stops_is_replaced,
     parent_and_spawner_take_everything_with_them,
     nobody_holds_more_than_the_design_says,
+    worker_and_spawner_inherit_no_socket_of_systemd,
     the_help_names_what_the_page_names_in_80_columns,
     what_was_announced_survives_kill_9,
 )

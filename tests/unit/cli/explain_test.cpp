@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -9,6 +10,7 @@
 #include "cli/explain_topics.h"
 #include "cli_fixture.h"
 #include "config/known_defects.h"
+#include "config/settings_schema.h"
 #include "daemon/store/stored_finding.h"
 #include "report/kernel_fields.h"
 #include "report/reasons.h"
@@ -26,6 +28,7 @@ std::vector<std::string> ids_of_all_tables() {
   for (const ReportField& field : report_fields()) ids.push_back(field.path);
   for (const ReportWord& word : report_words()) ids.push_back(word.word);
   for (const store::Resolution why : store::kResolutions) ids.emplace_back(name_of(why));
+  for (const SettingKey& key : setting_keys()) ids.push_back(key.path);
   for (const KernelField& field : kernel_fields()) {
     ids.push_back(std::string{field.file} + "." + std::string{field.name});
   }
@@ -39,6 +42,28 @@ TEST(Explain, KnowsWhatEveryTableHolds) {
     EXPECT_EQ(run.exit_code, 0) << id << run.err;
     EXPECT_NE(run.out.find(id + ": "), std::string::npos) << run.out;
   }
+}
+
+TEST(Explain, KnowsEverySettingThatADumpShows) {
+  CliFixture cli;
+  const auto settings = nlohmann::json::parse(cli.run({"config", "dump"}).out).flatten();
+  std::size_t keys = 0;
+  for (const auto& [pointer, value] : settings.items()) {
+    std::string path = pointer.substr(1);
+    std::replace(path.begin(), path.end(), '/', '.');
+    if (const std::size_t element = path.find(".listen."); element != std::string::npos) {
+      path.resize(element + std::string_view{".listen"}.size());
+    }
+    const CliRun run = cli.run({"explain", path});
+    EXPECT_EQ(run.exit_code, 0) << path << run.err;
+    ++keys;
+  }
+  EXPECT_GT(keys, 25U);
+  const CliRun run = cli.run({"explain", "exported_groups"});
+  for (const std::string part : {"limits.exported_groups: ", "20", "1 to 200", "metrics name"}) {
+    EXPECT_NE(run.out.find(part), std::string::npos) << run.out;
+  }
+  EXPECT_NE(cli.run({"explain"}).out.find("targets.rules[].comm"), std::string::npos);
 }
 
 TEST(Explain, KeepsTo80ColumnsAndLeavesNoSectionEmpty) {

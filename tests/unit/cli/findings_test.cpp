@@ -126,6 +126,10 @@ TEST_F(Findings, AreShownWithWhatToDo) {
         std::string{"The audit that saw it last:\nFINDING"}}) {
     EXPECT_TRUE(holds(run.out, part)) << part << "\n" << run.out;
   }
+  for (const std::string label : {"Defect ", "To do "}) {
+    const std::size_t at = run.out.find(label);
+    EXPECT_EQ(run.out.find(label, at + 1), std::string::npos) << label << "once\n" << run.out;
+  }
   const CliRun resolved = findings({"show", "2"});
   EXPECT_TRUE(holds(resolved.out, "resolved: gone: smaps Pss, 3.0 MiB too much")) << resolved.out;
   EXPECT_TRUE(holds(resolved.out, "the process has ended.")) << resolved.out;

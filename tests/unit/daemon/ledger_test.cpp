@@ -114,6 +114,20 @@ TEST(Ledger, AnInconclusiveAuditResolvesNothing) {
   EXPECT_EQ(describe(ledger).inconclusive_reasons.at("contended"), 1U);
 }
 
+TEST(Ledger, AnAuditThatLeavesMuchHiddenResolvesNothing) {
+  Ledger ledger;
+  ledger.listed({listing(1)}, by_unit, 0s);
+  ledger.audited(report(1, true), 1s);
+  ProcessReport other = report(1, true);
+  other.findings.at(0).field = "Pss";
+  other.open_bytes = kOpenBytesThatMatter;
+  ledger.audited(other, 2s);
+  EXPECT_EQ(describe(ledger).findings.size(), 2U) << "as the store has it";
+  other.open_bytes = kOpenBytesThatMatter - 1;
+  ledger.audited(other, 3s);
+  EXPECT_EQ(describe(ledger).findings.size(), 1U);
+}
+
 TEST(Ledger, ResolvesTheFindingsOfAProcessThatEnded) {
   Ledger ledger;
   ledger.listed({listing(1)}, by_unit, 0s);
