@@ -10,10 +10,11 @@ namespace smaps_audit {
 
 /// One thing that `smaps-audit explain` knows.
 struct Topic {
-  std::string kind;   ///< "defect", "check", "reason", "error", "kernel field", "report field",
-                      ///< "word", "resolution", "setting"
-  std::string id;     ///< "K01", "I3", "maybe_pages", "smaps.Rss", "processes.truth.source", "audit.interval"
-  std::string title;  ///< one line
+  std::string kind;  ///< "defect", "check", "reason", "error", "kernel field", "report field",
+                     ///< "word", "resolution", "setting"
+  std::string
+      id;  ///< "K01", "I3", "maybe_pages", "smaps.Rss", "processes.truth.source", "audit.interval"
+  std::string title;                                          ///< one line
   std::vector<std::pair<std::string, std::string>> sections;  ///< label → text; a label may repeat
 };
 

@@ -3,8 +3,6 @@
 
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
-#include <systemd/sd-id128.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -19,11 +17,14 @@
 #include "daemon/group_of.h"
 #include "daemon/host_auditor.h"
 #include "daemon/log.h"
+#include "daemon/machine_offset.h"
 #include "daemon/privileges.h"
 #include "daemon/publisher.h"
+#include "daemon/sd_event_ptr.h"
 #include "daemon/spawner.h"
 #include "daemon/store/store.h"
 #include "daemon/web/web_server.h"
+#include "daemon/web_totals.h"
 #include "daemon/worker_link.h"
 
 namespace smaps_audit::service {
@@ -39,42 +40,6 @@ Nanoseconds clock_now(clockid_t clock) {
 }
 Nanoseconds monotonic_now() { return clock_now(CLOCK_MONOTONIC); }
 Nanoseconds wall_now() { return clock_now(CLOCK_REALTIME); }
-
-// So that the hosts of a fleet don't sweep in step.
-Nanoseconds offset_of_this_machine(Nanoseconds interval) {
-  sd_id128_t ours{};
-  sd_id128_t id{};
-  if (::sd_id128_from_string("5c1d6f0c6c0a4b7f9a3f7a5b1c2d3e00", &ours) < 0 ||
-      ::sd_id128_get_machine_app_specific(ours, &id) < 0) {
-    return Nanoseconds{};
-  }
-  return Nanoseconds{
-      static_cast<std::int64_t>(id.qwords[0] % static_cast<std::uint64_t>(interval.count()))};
-}
-
-struct EventUnref {
-  void operator()(sd_event* event) const { ::sd_event_unref(event); }
-};
-struct SourceUnref {
-  void operator()(sd_event_source* source) const { ::sd_event_source_disable_unref(source); }
-};
-using EventPtr = std::unique_ptr<sd_event, EventUnref>;
-using SourcePtr = std::unique_ptr<sd_event_source, SourceUnref>;
-
-WebTotals totals_of(const WebCounts& counts) {
-  WebTotals totals;
-  for (const RequestCount& row : counts.requests) {
-    totals.requests[{std::string{name_of(row.path_class)}, row.status}] += row.count;
-  }
-  totals.refused = {{"total_limit", counts.refused_total_limit},
-                    {"address_limit", counts.refused_address_limit},
-                    {"expired", counts.expired},
-                    {"incomplete", counts.incomplete},
-                    {"tls", counts.tls_failures},
-                    {"password", counts.auth_failures},
-                    {"password_rate", counts.auth_refused}};
-  return totals;
-}
 
 // Everything of one run. Members are destroyed from the last to the first: the web server before
 // what it shows, the worker's link before the spawner.
@@ -315,17 +280,13 @@ class Service {
     published_ = monotonic_now();
     news_ = false;
     auto snapshot = std::make_shared<Snapshot>(auditor_->snapshot(published_, wall_now()));
-    choose_exported(*snapshot);
+    snapshot->exported_groups = exported_.choose(*snapshot, settings_.limits.exported_groups);
     if (!store_) {
       snapshot->store.healthy = false;
       snapshot->store.problem = store_problem_;
     }
     say_status(*snapshot);
     publisher_.publish(std::move(snapshot), web_ ? totals_of(web_->counts()) : WebTotals{});
-  }
-
-  void choose_exported(Snapshot& snapshot) {
-    snapshot.exported_groups = exported_.choose(snapshot, settings_.limits.exported_groups);
   }
 
   void say_status(const Snapshot& snapshot) {
