@@ -241,7 +241,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   add_output(replay, words);
   add_common(replay, words, {"text", "json", "jsonl"});
   CLI::App& explain =
-      *app.add_subcommand("explain", "A defect, check, reason, field or setting, in words");
+      *app.add_subcommand("explain", "A defect, check, reason, field, setting in words");
   explain.add_option("ID", words.ids, "K01, I3, maybe_pages ... (without: the list)")
       ->type_name("");
   add_output(explain, words);
