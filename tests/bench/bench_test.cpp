@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,12 +21,8 @@ TEST(BareKernelView, MakesTheSameCallsAsTheAuditAndGetsTheSameAnswers) {
   ASSERT_TRUE(bench.ok()) << bench.error().message();
   const auto child = HeldChild::start({SMAPS_AUDIT_WORKLOAD, "many-vmas", "50"}, true);
   ASSERT_TRUE(child.ok()) << child.error().message();
-  // An audit looks at every process for one that shares the mm: those of this machine come and go.
   const TemporaryDirectory proc;
-  for (const std::string& name : {std::to_string(child->pid()), std::string{"vmstat"}}) {
-    std::filesystem::create_symlink(std::string{LiveKernelView::kProcRoot} + "/" + name,
-                                    proc.file(name));
-  }
+  show_only_process(proc, child->pid());
   LiveKernelView live{proc.path()};
   // Which frames are read together changes with every page that compaction moves.
   KernelCapabilities capabilities = bench->capabilities;

@@ -44,6 +44,12 @@ std::vector<std::string> TemporaryDirectory::names() const {
   return names;
 }
 
+void show_only_process(const TemporaryDirectory& proc_root, int pid) {
+  for (const std::string& name : {std::to_string(pid), std::string{"vmstat"}}) {
+    std::filesystem::create_symlink("/proc/" + name, proc_root.file(name));
+  }
+}
+
 std::string read_whole_file(const std::string& path) {
   std::ifstream file{path, std::ios::binary};
   if (!file) give_up("cannot open " + path);

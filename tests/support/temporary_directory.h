@@ -25,6 +25,10 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+/// Makes it a proc root of one process: an audit looks at every process for one that shares the mm,
+/// and those of this machine come and go.
+void show_only_process(const TemporaryDirectory& proc_root, int pid);
+
 std::string read_whole_file(const std::string& path);
 void write_whole_file(const std::string& path, std::string_view content);
 

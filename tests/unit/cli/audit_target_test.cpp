@@ -17,6 +17,7 @@
 #include "collect/host.h"
 #include "collect/live_kernel_view.h"
 #include "tests/support/failing_kernel_view.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/unit/collect/fake_process.h"
 
 namespace smaps_audit {
@@ -391,12 +392,15 @@ class QuietChild {
 };
 
 TEST(AuditTarget, NoFailingCallOfALiveAuditBecomesAFinding) {
-  LiveKernelView live;
-  const auto host = read_host_info(live);
+  LiveKernelView whole;
+  const auto host = read_host_info(whole);
   ASSERT_TRUE(host.ok());
   KernelCapabilities found = capabilities(false);
   found.procmap_query = false;
   const QuietChild child;
+  const TemporaryDirectory proc;
+  show_only_process(proc, child.pid());
+  LiveKernelView live{proc.path()};
   FailingKernelView counting{live};
   const ProcessReport unharmed = audit_target(counting, found, host->pages, child.pid(), {});
   if (unharmed.verdict == Verdict::denied) GTEST_SKIP() << unharmed.explanation;

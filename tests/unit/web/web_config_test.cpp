@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <ostream>
+#include <string_view>
+
 #include "tests/support/temporary_directory.h"
 
 namespace smaps_audit {
@@ -52,6 +56,13 @@ struct Wrong {
   const char* text;
   const char* said;  ///< part of the message
 };
+
+/// ctest makes the test's name of it; the bytes of two pointers differ from run to run.
+void PrintTo(const Wrong& wrong, std::ostream* out) {
+  for (const char letter : std::string_view{wrong.said}) {
+    *out << (std::isalnum(static_cast<unsigned char>(letter)) != 0 ? letter : '_');
+  }
+}
 
 class WebConfigRefuses : public testing::TestWithParam<Wrong> {};
 
