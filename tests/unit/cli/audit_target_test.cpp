@@ -68,8 +68,8 @@ class Kernel {
     fill(process, lies);
   }
 
-  ProcessReport audit(AuditOptions options = {}) { return audit_through(view, options); }
-  ProcessReport audit_through(KernelView& through, AuditOptions options = {}) const {
+  ProcessReport audit(const AuditOptions& options = {}) { return audit_through(view, options); }
+  ProcessReport audit_through(KernelView& through, const AuditOptions& options = {}) const {
     return audit_target(through, capabilities(scan_), kPages, 7, options);
   }
 
