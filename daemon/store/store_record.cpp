@@ -78,8 +78,11 @@ Recorded Store::record(const Sighting& sighting, std::optional<CaptureDraft> cap
     if (capture && shelf_) {
       Result<StoredCapture> file =
           shelf_->keep(*std::move(capture), process, sighting.when, options_.max_capture_bytes);
-      if (file) kept = *std::move(file);
-      if (!file) recorded.capture_problem = file.error();
+      if (file) {
+        kept = *std::move(file);
+      } else {
+        recorded.capture_problem = file.error();
+      }
     }
     add_findings(sighting, kept, recorded);
   }
