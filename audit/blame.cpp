@@ -97,10 +97,7 @@ Interval testimony(const VmaWatch& vma, Interface witness, const PageGeometry& p
 /// K08: what smaps counts too much are pages that every walk shows as lost to memory errors.
 void match_poison(Blame& blame, const VmaWatch& vma) {
   if (blame.direction != Direction::excess || blame.error == 0) return;
-  if (blame.error == vma.poisoned()) {
-    const KnownDefect* const defect = find_known_defect("K08");
-    if (defect != nullptr) blame.defect = defect->id;
-  }
+  if (blame.error == vma.poisoned()) blame.defect = defect_if_known("K08");
 }
 
 /// K01: whole PMDs are missing, the VMA has that many, and the witnesses that the table names agree

@@ -13,21 +13,19 @@ using Field = SmapsField;
 
 Finding copies_left_out(Interface interface, std::string_view field, const Extremes& said,
                         Interval unseen) {
-  Finding finding{.check = "I4.anon",
-                  .direction = Direction::deficit,
-                  .field = std::string{field},
-                  .interface = interface,
-                  .against = {},
-                  .reported_bytes = said.largest,
-                  .expected = {said.largest + unseen.low, said.largest + unseen.high},
-                  .error_bytes = unseen.low,
-                  .exact = unseen.width() == 0 && said.smallest == said.largest,
-                  .brackets = said.reads,
-                  .defect = {},
-                  .cause = {},
-                  .vmas = {}};
-  if (const KnownDefect* const defect = find_known_defect("K07")) finding.defect = defect->id;
-  return finding;
+  return {.check = "I4.anon",
+          .direction = Direction::deficit,
+          .field = std::string{field},
+          .interface = interface,
+          .against = {},
+          .reported_bytes = said.largest,
+          .expected = {said.largest + unseen.low, said.largest + unseen.high},
+          .error_bytes = unseen.low,
+          .exact = unseen.width() == 0 && said.smallest == said.largest,
+          .brackets = said.reads,
+          .defect = defect_if_known("K07"),
+          .cause = {},
+          .vmas = {}};
 }
 
 }  // namespace

@@ -9,11 +9,6 @@ namespace {
 constexpr std::uint64_t kNotedCounterBytes = 2u << 20;
 constexpr std::uint64_t kNotedExcessBytes = 8u << 20;
 
-std::optional<std::string> defect_if_known(std::string_view id) {
-  const KnownDefect* const defect = find_known_defect(id);
-  return defect == nullptr ? std::nullopt : std::optional{defect->id};
-}
-
 }  // namespace
 
 std::optional<Finding> exclusive_note(std::span<const MappingRun> both_walks, Range vma_bytes,

@@ -7,21 +7,19 @@ namespace smaps_audit {
 namespace {
 
 Finding counted_too_much(Interface interface, const Extremes& said, const Extremes& vm_rss) {
-  Finding finding{.check = "I4",
-                  .direction = Direction::excess,
-                  .field = "Rss",
-                  .interface = interface,
-                  .against = {},
-                  .reported_bytes = said.smallest,
-                  .expected = {vm_rss.smallest, vm_rss.largest},
-                  .error_bytes = said.smallest - vm_rss.largest,
-                  .exact = said.smallest == said.largest && vm_rss.smallest == vm_rss.largest,
-                  .brackets = said.reads,
-                  .defect = {},
-                  .cause = {},
-                  .vmas = {}};
-  if (const KnownDefect* const defect = find_known_defect("K08")) finding.defect = defect->id;
-  return finding;
+  return {.check = "I4",
+          .direction = Direction::excess,
+          .field = "Rss",
+          .interface = interface,
+          .against = {},
+          .reported_bytes = said.smallest,
+          .expected = {vm_rss.smallest, vm_rss.largest},
+          .error_bytes = said.smallest - vm_rss.largest,
+          .exact = said.smallest == said.largest && vm_rss.smallest == vm_rss.largest,
+          .brackets = said.reads,
+          .defect = defect_if_known("K08"),
+          .cause = {},
+          .vmas = {}};
 }
 
 }  // namespace

@@ -68,4 +68,9 @@ const KnownDefect* find_known_defect(std::string_view id) {
   return found == rows.end() ? nullptr : &*found;
 }
 
+std::optional<std::string> defect_if_known(std::string_view id) {
+  const KnownDefect* const defect = find_known_defect(id);
+  return defect == nullptr ? std::nullopt : std::optional{defect->id};
+}
+
 }  // namespace smaps_audit

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,5 +57,7 @@ const std::vector<KnownDefect>& known_defects();
 
 /// nullptr if there is no such defect.
 const KnownDefect* find_known_defect(std::string_view id);
+/// The id itself, if the table has it: what a finding is called.
+std::optional<std::string> defect_if_known(std::string_view id);
 
 }  // namespace smaps_audit
