@@ -87,6 +87,20 @@ Memory ProbeChild::base_memory(std::size_t bytes) {
   return memory;
 }
 
+std::vector<PagemapWord> ProbeChild::own_pagemap(Memory memory) const {
+  const std::string path = setup_.proc_root + "/self/pagemap";
+  const UniqueFd pagemap{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  std::vector<PagemapWord> words(memory.size() / kPageBytes);
+  const std::size_t bytes = words.size() * sizeof words[0];
+  const auto offset = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(memory.data()) /
+                                         kPageBytes * sizeof words[0]);
+  if (!pagemap ||
+      ::pread(pagemap.get(), words.data(), bytes, offset) != static_cast<ssize_t>(bytes)) {
+    return {};
+  }
+  return words;
+}
+
 void ProbeChild::declare_positive(Memory memory, Pages pages) {
   const std::size_t unit = pages == Pages::huge ? kPmdBytes : kPageBytes;
   for (std::size_t at = 0; at < memory.size(); at += 2 * unit) {

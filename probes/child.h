@@ -7,9 +7,11 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/unique_fd.h"
 #include "collect/kernel_view.h"
+#include "parsers/pagemap.h"
 #include "probes/child_message.h"
 #include "probes/known_memory.h"
 #include "probes/numa_hints.h"
@@ -67,6 +69,8 @@ class ProbeChild {
   Memory huge_memory(std::size_t bytes);
   /// 4 KiB pages that were written.
   static Memory base_memory(std::size_t bytes);
+  /// What its own pagemap says of each page; empty if that cannot be read.
+  [[nodiscard]] std::vector<PagemapWord> own_pagemap(Memory memory) const;
   /// Gives every other 2 MiB (or page) back and declares what is left: the positive control.
   void declare_positive(Memory memory, Pages pages);
 

@@ -135,14 +135,7 @@ void look_at(Memory memory, const ProbeChild& child) {
     while (file && ::read(file.get(), text.data(), text.size()) > 0) {
     }
   }
-  const UniqueFd pagemap{
-      ::open((child.setup().proc_root + "/self/pagemap").c_str(), O_RDONLY | O_CLOEXEC)};
-  std::vector<std::uint64_t> words(pages);
-  const auto first = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(memory.data()) /
-                                        kPageBytes * sizeof(std::uint64_t));
-  if (pagemap) {
-    static_cast<void>(!::pread(pagemap.get(), words.data(), pages * sizeof words[0], first));
-  }
+  static_cast<void>(child.own_pagemap(memory));
 }
 
 }  // namespace smaps_audit::probes

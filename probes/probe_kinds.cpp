@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "parsers/pagemap.h"
@@ -82,25 +80,6 @@ Answer judge_lazyfree(const Trial& trial) {
 
 // guard
 
-/// Bytes that the child's own pagemap shows as not present and yet not empty; nothing if
-/// unreadable. The audit counts a marker as no page, so its measures hold none.
-std::optional<std::int64_t> marked_bytes(const ProbeChild& child, Memory memory) {
-  const std::string path = child.setup().proc_root + "/self/pagemap";
-  const UniqueFd pagemap{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  std::vector<PagemapWord> words(memory.size() / kPageBytes);
-  const auto size = static_cast<ssize_t>(words.size() * sizeof words[0]);
-  const auto first = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(memory.data()) /
-                                        kPageBytes * sizeof words[0]);
-  if (!pagemap ||
-      ::pread(pagemap.get(), words.data(), words.size() * sizeof words[0], first) != size) {
-    return std::nullopt;
-  }
-  const auto marked = std::count_if(words.begin(), words.end(), [](PagemapWord word) {
-    return word.swapped() && !word.present();
-  });
-  return marked * static_cast<std::int64_t>(kPageBytes);
-}
-
 void run_guard(ProbeChild& child) {
   const Memory memory = ProbeChild::base_memory(kBytes);
   write_pattern(memory, kSeed);
@@ -111,16 +90,22 @@ void run_guard(ProbeChild& child) {
   child.declare("half-guarded", Role::subject, memory, kBytes / 2);
   declare_control(child);
   child.hold(kState);
-  if (const auto marked = marked_bytes(child, guarded)) child.fact("marked_bytes", *marked);
+  // The audit counts a marker as no page, so what it measures holds none.
+  const std::vector<PagemapWord> words = child.own_pagemap(guarded);
+  if (!words.empty()) {
+    child.fact("marked_pages", std::count_if(words.begin(), words.end(), [](PagemapWord word) {
+                 return word.swapped() && !word.present();
+               }));
+  }
   child.fact("data_intact", holds_pattern(memory.first(kBytes / 2), kSeed) ? 1 : 0);
 }
 
 Answer judge_guard(const Trial& trial) {
   Answer answer = judge_residency(trial, kState);
   if (answer.outcome != Outcome::pass) return answer;
-  const auto marked = trial.fact("marked_bytes");
+  const auto marked = trial.fact("marked_pages");
   if (!marked) return inconclusive("the child cannot read its own pagemap");
-  const auto bytes = static_cast<std::uint64_t>(*marked);
+  const auto bytes = static_cast<std::uint64_t>(*marked) * kPageBytes;
   answer.expected += ", the other half as markers";
   answer.observed += ", markers " + kib_text(bytes);
   return settle(trial, answer, bytes == kBytes / 2,
