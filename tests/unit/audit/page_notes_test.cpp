@@ -80,15 +80,22 @@ TEST(PageNotes, TheHugeZeroPageOfAFileIsK11) {
   EXPECT_FALSE(huge_zero_note(0, false, range, "").has_value());
 }
 
-TEST(PageNotes, AnExcessOfPoisonedPagesIsK08) {
+/// Asleep, 4 000 pages in the counters, 96 more that smaps counts and that are in `state`.
+SampleProcess process_with_lost_pages(std::uint8_t state) {
   SampleProcess process;
   process.vmas = {resident_vma(kLow, 8 * kHuge)};
-  constexpr std::uint8_t kLost =
-      page_state::kSwapped | page_state::kRealSwap | page_state::kPoisoned;
   const Range range = process.vmas[0].range;
-  process.vmas[0].runs = {pages_in(range, 0, 4000), pages_in(range, 4000, 4096, kLost)};
+  process.vmas[0].runs = {pages_in(range, 0, 4000), pages_in(range, 4000, 4096, state)};
   process.vm_rss = 4000 * kPage;
   process.asleep = true;
+  return process;
+}
+
+constexpr std::uint8_t kPoisoned =
+    page_state::kSwapped | page_state::kRealSwap | page_state::kPoisoned;
+
+TEST(PageNotes, AnExcessOfPoisonedPagesIsK08) {
+  SampleProcess process = process_with_lost_pages(kPoisoned);
   const Finding finding = only_finding(process.audit());
   EXPECT_EQ(finding.defect, "K08");
   EXPECT_EQ(finding.direction, Direction::excess);
@@ -98,14 +105,7 @@ TEST(PageNotes, AnExcessOfPoisonedPagesIsK08) {
 }
 
 TEST(PageNotes, ARollupThatRepeatsPoisonedPagesIsK08Too) {
-  SampleProcess process;
-  process.vmas = {resident_vma(kLow, 8 * kHuge)};
-  constexpr std::uint8_t kLost =
-      page_state::kSwapped | page_state::kRealSwap | page_state::kPoisoned;
-  const Range range = process.vmas[0].range;
-  process.vmas[0].runs = {pages_in(range, 0, 4000), pages_in(range, 4000, 4096, kLost)};
-  process.vm_rss = 4000 * kPage;
-  process.asleep = true;
+  SampleProcess process = process_with_lost_pages(kPoisoned);
   process.has_rollup = true;
   const ProcessReport report = process.audit();
   ASSERT_EQ(report.findings.size(), 2u);
@@ -114,20 +114,14 @@ TEST(PageNotes, ARollupThatRepeatsPoisonedPagesIsK08Too) {
   EXPECT_EQ(rollup.defect, "K08");
   EXPECT_EQ(rollup.error_bytes, 96 * kPage);
   ASSERT_EQ(rollup.vmas.size(), 1u);
-  EXPECT_EQ(rollup.vmas[0].start, range.first);
+  EXPECT_EQ(rollup.vmas[0].start, process.vmas[0].range.first);
   // What is beyond it has another reason.
   process.rollup_rss = 4097 * kPage;
   EXPECT_FALSE(process.audit().findings.at(1).defect.has_value());
 }
 
 TEST(PageNotes, WithoutFramesTheCountersTellOfPoisonedPages) {
-  SampleProcess process;
-  process.vmas = {resident_vma(kLow, 8 * kHuge)};
-  const Range range = process.vmas[0].range;
-  process.vmas[0].runs = {pages_in(range, 0, 4000),
-                          pages_in(range, 4000, 4096, page_state::kSwapped)};
-  process.vm_rss = 4000 * kPage;
-  process.asleep = true;
+  SampleProcess process = process_with_lost_pages(page_state::kSwapped);
   process.hardware_corrupted = 96 * kPage;
   const Finding finding = only_finding(process.audit());
   EXPECT_EQ(finding.defect, "K08");
