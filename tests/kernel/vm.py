@@ -85,7 +85,7 @@ def run(kernel: str | os.PathLike[str], script: str, *,
     """
     if shutil.which(QEMU) is None:
         raise VmUnavailable(f"no {QEMU} here: apt-get install qemu-system-x86")
-    vmlinuz = _vmlinuz(kernel)
+    vmlinuz = vmlinuz_of(kernel)
     try:
         initrd = _initrd(script, programs, files or {})
     except initramfs.InitramfsError as error:
@@ -100,14 +100,15 @@ def run(kernel: str | os.PathLike[str], script: str, *,
             status = _boot(_command(vmlinuz, work, machine), timeout)
             # TCG with two threads now and then trips over code that the booting kernel patches (an invalid
             # opcode in enqueue_timer, 1.4 s after power-on). Once the script ran, nothing is tried again.
-            died_booting = status == 0 and SCRIPT_BEGINS not in _text(work / "console")
+            died_booting = status == 0 and SCRIPT_BEGINS not in text_of(work / "console")
             if not died_booting or attempt == BOOTS:
                 return _collect(work, status, time.monotonic() - started, timeout)
             print(f"vm: the guest died while it booted, boot {attempt} of {BOOTS}", file=sys.stderr)
         raise AssertionError("unreachable")
 
 
-def _vmlinuz(kernel: str | os.PathLike[str]) -> pathlib.Path:
+def vmlinuz_of(kernel: str | os.PathLike[str]) -> pathlib.Path:
+    """Of a series, or a path; raises VmUnavailable."""
     if not fetch_kernel.is_series(str(kernel)):
         path = pathlib.Path(kernel)
         if not path.is_file():
@@ -135,7 +136,8 @@ def _initrd(script: str, programs: Sequence[str | os.PathLike[str]],
     return archive.bytes()
 
 
-def _command(vmlinuz: pathlib.Path, work: pathlib.Path, machine: Machine) -> list[str]:
+def machine_arguments(machine: Machine) -> list[str]:
+    """QEMU, its processors and its memory, without anything attached."""
     command = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(machine.cpus),
                "-m", str(machine.memory_mib)]
     for node in range(machine.nodes):
@@ -143,7 +145,12 @@ def _command(vmlinuz: pathlib.Path, work: pathlib.Path, machine: Machine) -> lis
         cpus = [cpu for cpu in range(machine.cpus) if cpu % machine.nodes == node]
         command += ["-object", f"memory-backend-ram,id=m{node},size={size}M", "-numa",
                     ",".join([f"node,nodeid={node}", *(f"cpus={cpu}" for cpu in cpus), f"memdev=m{node}"])]
-    command += ["-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
+    return [*command, "-display", "none", "-monitor", "none"]
+
+
+def _command(vmlinuz: pathlib.Path, work: pathlib.Path, machine: Machine) -> list[str]:
+    command = machine_arguments(machine)
+    command += ["-nic", "none", "-no-reboot",
                 "-serial", f"file:{work / 'console'}", "-serial", f"file:{work / 'output'}",
                 "-drive", f"if=none,id=results,format=raw,file={work / 'results'}",
                 "-device", "nvme,drive=results,serial=results",
@@ -170,25 +177,25 @@ def _boot(command: Sequence[str], timeout: float) -> int:
     return guest.returncode
 
 
-def _text(path: pathlib.Path) -> str:
+def text_of(path: pathlib.Path) -> str:
     return path.read_bytes().decode(errors="replace").replace("\r\n", "\n") if path.exists() else ""
 
 
-def _last_lines(title: str, text: str) -> str:
+def last_lines(title: str, text: str) -> str:
     lines = text.rstrip("\n").split("\n")[-CONSOLE_LINES_SHOWN:]
     return f"--- {title}, last lines ---\n" + "\n".join(lines)
 
 
 def _collect(work: pathlib.Path, status: int, duration_seconds: float, timeout: float) -> Result:
-    console, output = _text(work / "console"), _text(work / "output")
+    console, output = text_of(work / "console"), text_of(work / "output")
     files = _untar(work / "results")
     try:
         exit_status = int(files.pop("exit_status"))
         boot_seconds = float(files.pop("boot_seconds"))
     except (KeyError, ValueError):
         what = f"no end after {timeout:g} s" if status != 0 else "the guest ended without a result"
-        raise VmError("\n".join([what, _last_lines("output", output),
-                                 _last_lines("console", console)])) from None
+        raise VmError("\n".join([what, last_lines("output", output),
+                                 last_lines("console", console)])) from None
     return Result(exit_status, output, files, console, boot_seconds, duration_seconds)
 
 
