@@ -11,7 +11,6 @@ root, no package, no jsonschema). Python 3.11 with python3-jsonschema (Debian's 
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import pathlib
@@ -22,15 +21,14 @@ import socket
 import stat
 import subprocess
 import sys
-import urllib.parse
 from collections.abc import Iterator
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "kernel"), str(HERE.parent / "golden")]
-import fetch_packages  # noqa: E402
 from auditd import PATIENCE_SECONDS, Auditd, Sleeper, wait_for  # noqa: E402
 from fetch_kernel import FetchError  # noqa: E402
 from private_apt import AptError  # noqa: E402
+from prometheus import Prometheus, job, program  # noqa: E402
 from schema_test import complaints, of_process, strict  # noqa: E402
 from service_test import Bench, options_of, run  # noqa: E402
 from web_harness import make_certificate  # noqa: E402
@@ -40,16 +38,6 @@ SCHEMA = HERE.parent.parent / "schema" / "status-1.schema.json"
 LIE_BYTES = 8192 * 1024
 
 
-def program(name: str) -> pathlib.Path:
-    return fetch_packages.fetch("prometheus") / "usr/bin" / name
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:
@@ -57,54 +45,6 @@ def has_ipv6() -> bool:
         return True
     except OSError:
         return False
-
-
-class Prometheus:
-    """A Prometheus of our own, which scrapes each second what `jobs` say."""
-
-    def __init__(self, directory: pathlib.Path, jobs: list[dict]) -> None:
-        self.directory, self.port = directory, free_port()
-        directory.mkdir()
-        config = directory / "prometheus.yml"  # JSON is YAML
-        config.write_text(json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": jobs}))
-        self.command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={directory / 'data'}",
-                        f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
-
-    def __enter__(self) -> Prometheus:
-        with (self.directory / "log").open("wb") as log:
-            self.process = subprocess.Popen(self.command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def query(self, expression: str) -> list[tuple[dict[str, str], float]]:
-        """Each series of the answer with its labels; none while it does not answer yet."""
-        if self.process.poll() is not None:
-            raise AssertionError(f"Prometheus ended: {(self.directory / 'log').read_text()[-2000:]}")
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_SECONDS)
-        try:
-            client.request("GET", f"/api/v1/query?{urllib.parse.urlencode({'query': expression})}")
-            answer = json.loads(client.getresponse().read())
-        except (OSError, http.client.HTTPException, json.JSONDecodeError):
-            return []
-        finally:
-            client.close()
-        if answer["status"] != "success":
-            raise AssertionError(f"{expression}: {answer}")
-        return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
-
-    def by_job(self, expression: str) -> dict[str, float]:
-        return {labels["job"]: value for labels, value in self.query(expression)}
-
-
-def job(name: str, address: str, **more: object) -> dict:
-    return {"job_name": name, "static_configs": [{"targets": [address]}], **more}
 
 
 def listening(service: Auditd, host: str) -> str:
