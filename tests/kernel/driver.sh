@@ -4,7 +4,7 @@
 # "begin NUMBER STATUS", its output in base64 and "end NUMBER".
 port=/dev/ttyS1
 stty -F $port raw -echo
-exec < $port > $port
+exec <> $port >&0
 echo 'driver ready'
 while read -r number word; do
   printf '%s' "$word" | base64 -d > /run/driver.script

@@ -148,7 +148,7 @@ def _command(vmlinuz: pathlib.Path, image: pathlib.Path, work: pathlib.Path, mac
             "-drive", f"if=none,id=root,format=raw,snapshot=on,file={image}", "-device", "nvme,drive=root,serial=root",
             "-netdev", f"user,id=net{hosts}", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-kernel", str(vmlinuz),
-            "-append", f"console=ttyS0 root=/dev/nvme0n1 rw panic=-1 oops=panic quiet systemd.hostname={name} "
+            "-append", f"console=ttyS0 root=/dev/nvme0n1 rw panic=-1 oops=panic quiet net.ifnames=0 systemd.hostname={name} "
                        f"{machine.append}".strip(),
             *machine.extra_arguments]
 
