@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The words that people and CI use; the work is done in scripts/.
-.PHONY: help demo test lint lint-all format bench soak kernels nightly clean
+.PHONY: help demo test lint lint-all format bench soak kernels nightly package clean
 
 help:
 	@echo "make demo      install what is missing, build, audit every process of this machine"
@@ -10,6 +10,7 @@ help:
 	@echo "make bench     what an audit costs, against cat smaps"
 	@echo "make soak      the service for long, SWEEPS=500 or SECONDS=...: nothing grows, nothing is left out"
 	@echo "make kernels   asks every kernel of Debian's archive from 6.1 on: docs/kernels.md"
+	@echo "make package   the Debian package, in build/package"
 	@echo "make nightly   what takes too long for make test"
 
 demo:
@@ -38,6 +39,10 @@ kernels:
 
 nightly:
 	@scripts/nightly
+
+package:
+	@scripts/install-dependencies --package
+	@scripts/package
 
 clean:
 	rm -rf build
