@@ -114,13 +114,29 @@ void reasons(const Scrape& scrape, Samples& samples) {
 
 void defects(const Scrape& scrape, Samples& samples) {
   for (const probes::DefectRow& row : probes::defect_rows()) {
-    std::string_view state = "unknown";
+    auto state = probes::DefectState::unknown;
     if (scrape.snapshot.card) {
-      for (const probes::CardRow& seen : scrape.snapshot.card->defects) {
-        if (seen.id == row.id) state = name_of(seen.state);
-      }
+      const probes::CardRow* const seen = scrape.snapshot.card->find(row.id);
+      if (seen != nullptr) state = seen->state;
     }
-    samples.add(true, {{"defect", std::string{row.id}}, {"state", std::string{state}}});
+    const bool finding = probes::class_of(row.id) == DefectClass::finding;
+    samples.add(true, {{"defect", std::string{row.id}},
+                       {"class", finding ? "finding" : "note"},
+                       {"state", std::string{name_of(state)}}});
+  }
+}
+
+// Open findings by exported group and defect; only those that there are.
+void group_findings(const Scrape& scrape, Samples& samples) {
+  std::map<std::pair<std::string, std::string>, std::uint64_t> counts;
+  const auto& names = scrape.snapshot.exported_groups;
+  for (const FindingSum& sum : scrape.snapshot.findings) {
+    const bool named = std::find(names.begin(), names.end(), sum.group) != names.end();
+    counts[{named ? sum.group : "other", sum.defect.empty() ? "unknown" : sum.defect}] +=
+        sum.processes;
+  }
+  for (const auto& [key, count] : counts) {
+    samples.add(count, {{"target", key.first}, {"defect", key.second}});
   }
 }
 
@@ -176,6 +192,10 @@ const std::vector<MetricRow>& rows() {
        [](const Scrape& s, Samples& out) {
          per_group(s, out, [](const GroupSnapshot& group) { return group.processes_with_finding; });
        }},
+      {"smaps_audit_target_defect_findings", kGauge, "target, defect", kBoth,
+       "Open findings of the target by known defect, one for each number that is wrong; absent "
+       "without any, unknown is what matches none.",
+       group_findings},
       {"smaps_audit_target_processes", kGauge, "target", kBoth,
        "Processes of the target in the last sweep, kernel threads left out.",
        [](const Scrape& s, Samples& out) {
@@ -193,9 +213,10 @@ const std::vector<MetricRow>& rows() {
       {"smaps_audit_findings", kGauge, "defect", kBoth,
        "Open findings of all targets by known defect; unknown is what matches none.",
        finding_counts},
-      {"smaps_audit_kernel_defect", kGauge, "defect, state", kService,
+      {"smaps_audit_kernel_defect", kGauge, "defect, class, state", kService,
        "1 for the state of each known defect of the running kernel (present, absent, unknown), by "
-       "the last probe run of this boot.",
+       "the last probe run of this boot; class finding: a number that users read is wrong, class "
+       "note: none that Rss or Pss depends on.",
        defects},
       {"smaps_audit_probe_outcome", kGauge, "probe, outcome", kService,
        "1 for the last outcome of each probe that was run in this boot.",

@@ -23,6 +23,14 @@ GroupSnapshot group(const std::string& name) {
   return group;
 }
 
+FindingSum finding(const std::string& group, const std::string& defect, std::uint64_t processes) {
+  FindingSum sum;
+  sum.group = group;
+  sum.defect = defect;
+  sum.processes = processes;
+  return sum;
+}
+
 std::string page_of(const Snapshot& snapshot) { return metrics_text(snapshot, {}, {}); }
 
 bool has_line(const std::string& page, const std::string& line) {
@@ -71,7 +79,8 @@ TEST(Metrics, HaveEveryKnownWordFromTheStart) {
         "smaps_audit_processes_inconclusive{reason=\"contended\"} 0",
         "smaps_audit_worker_restarts_total{cause=\"deadline\"} 0",
         "smaps_audit_worker_refused_calls_total{call=\"socket\"} 0",
-        "smaps_audit_kernel_defect{defect=\"K01\",state=\"unknown\"} 1",
+        "smaps_audit_kernel_defect{defect=\"K01\",class=\"finding\",state=\"unknown\"} 1",
+        "smaps_audit_kernel_defect{defect=\"K02\",class=\"note\",state=\"unknown\"} 1",
         "smaps_audit_processes{verdict=\"pending\"} 0",
         "smaps_audit_http_requests_total{path=\"metrics\",code=\"200\"} 0"}) {
     EXPECT_TRUE(has_line(page, line)) << line;
@@ -88,6 +97,18 @@ TEST(Metrics, SumUpUnderOtherWhatIsNotExported) {
   EXPECT_TRUE(has_line(page, "smaps_audit_target_processes{target=\"other\"} 4"));
 }
 
+TEST(Metrics, NameTheDefectsOfATargetOnlyWhileItHasAny) {
+  Snapshot snapshot;
+  snapshot.groups = {group("a"), group("b"), group("c")};
+  snapshot.exported_groups = {"a", "b"};
+  snapshot.findings = {finding("b", "K01", 2), finding("b", "K01", 1), finding("c", "", 1)};
+  const std::string page = page_of(snapshot);
+  const std::string name = "smaps_audit_target_defect_findings";
+  EXPECT_TRUE(has_line(page, name + "{target=\"b\",defect=\"K01\"} 3")) << page;
+  EXPECT_TRUE(has_line(page, name + "{target=\"other\",defect=\"unknown\"} 1")) << page;
+  EXPECT_EQ(page.find(name + "{target=\"a\""), std::string::npos);
+}
+
 TEST(Metrics, StayWithinTheirBudgetOfSeries) {
   Snapshot snapshot;
   for (int i = 0; i < 300; ++i) snapshot.groups.push_back(group("group-" + std::to_string(i)));
@@ -95,7 +116,10 @@ TEST(Metrics, StayWithinTheirBudgetOfSeries) {
   for (int i = 0; i < 24; ++i) {
     snapshot.probe_outcomes.push_back({"probe-" + std::to_string(i), "pass"});
   }
-  for (auto& one : snapshot.groups) one.pss = one.rss;
+  for (auto& one : snapshot.groups) {
+    one.pss = one.rss;
+    snapshot.findings.push_back(finding(one.name, "K01", 1));
+  }
   EXPECT_LE(series_in(page_of(snapshot)), 450U);
 }
 
