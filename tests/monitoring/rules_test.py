@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""monitoring/ by itself: promtool and amtool accept it, each alert has its tests and its runbook, no name is invented.
+
+    rules_test.py [NAME…]
+
+Debian's prometheus and prometheus-alertmanager come into the cache by name. Exit: 0, 1, 77 (no packages).
+Python 3.11, standard library only.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "kernel")]
+import fetch_packages  # noqa: E402
+import shipped  # noqa: E402
+from fetch_kernel import FetchError  # noqa: E402
+from private_apt import AptError  # noqa: E402
+
+TESTS = sorted(HERE.glob("*.test.yml"))
+
+
+def tool(package: str, name: str, *words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([fetch_packages.fetch(package) / "usr/bin" / name, *map(str, words)], capture_output=True, text=True,
+                          timeout=120, check=False)
+
+
+def promtool(*words: object) -> subprocess.CompletedProcess[str]:
+    return tool("prometheus", "promtool", *words)
+
+
+def promtool_accepts_the_rules() -> None:
+    done = promtool("check", "rules", "--lint=all", "--lint-fatal", *shipped.RULES)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counted = sum(map(int, re.findall(r"SUCCESS: (\d+) rules", done.stdout)))
+    assert counted == len(shipped.alerts()) + len(shipped.recorded()) == sum(len(shipped.rule_expressions(path))
+                                                                            for path in shipped.RULES), done.stdout
+
+
+def every_alert_fires_and_every_alert_holds_its_tongue() -> None:
+    done = promtool("test", "rules", *TESTS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cases = re.findall(r"alertname: (\w+)\n +exp_alerts:(.*)", "".join(path.read_text() for path in TESTS))
+    for alert in shipped.alerts():
+        assert {empty.strip() == "[]" for name, empty in cases if name == alert} == {True, False}, alert
+    assert {name for name, _ in cases} == set(shipped.alerts())
+
+
+def a_rule_that_is_wrong_is_seen() -> None:
+    """The tests test: a threshold that is moved fails them."""
+    for old, new in ((" < 0.8", " < 0.4"), ("up{job=\"smaps-audit\"} == 0", "up{job=\"smaps-audit\"} == 2")):
+        with tempfile.TemporaryDirectory() as directory:
+            copies = pathlib.Path(directory)
+            for path in shipped.RULES:
+                (copies / path.name).write_text(path.read_text().replace(old, new))
+            test = copies / "hosts.test.yml"
+            test.write_text((HERE / "hosts.test.yml").read_text().replace("../../monitoring/rules/", ""))
+            assert promtool("test", "rules", test).returncode == 1, new
+
+
+def amtool_accepts_the_example() -> None:
+    done = tool("prometheus-alertmanager", "amtool", "check-config", shipped.ALERTMANAGER)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def receivers_of(**labels: str) -> str:
+    words = [f"{key}={value}" for key, value in labels.items()]
+    done = tool("prometheus-alertmanager", "amtool", "config", "routes", "test", f"--config.file={shipped.ALERTMANAGER}", *words)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def every_alert_has_a_receiver_and_is_known_to_the_routes() -> None:
+    for alert in shipped.alerts():
+        assert receivers_of(alertname=alert) == "operators", alert
+    named = set(re.findall(r"SmapsAudit\w+", shipped.ALERTMANAGER.read_text()))
+    for several in re.findall(r"SmapsAudit\(([\w|]+)\)", shipped.ALERTMANAGER.read_text()):
+        named |= {f"SmapsAudit{word}" for word in several.split("|")}
+    assert named - {"SmapsAudit"} <= set(shipped.alerts()), named - set(shipped.alerts())
+
+
+def what_tests_shorten_is_all_that_waits() -> None:
+    for path in (*shipped.RULES, shipped.ALERTMANAGER):
+        waits = re.findall(r"\b(?:for|group_wait): *\S+", re.sub(r"(?m)#.*$", "", path.read_text()))
+        assert len(shipped.WAITING.findall(path.read_text())) == len(waits), path
+        assert all(re.fullmatch(r"(?:for|group_wait): 1s", wait)
+                   for wait in re.findall(r"\b(?:for|group_wait): *\S+", re.sub(r"(?m)#.*$", "", shipped.shortened(path.read_text()))))
+
+
+def every_alert_says_what_to_do() -> None:
+    pages = {path.stem for path in shipped.MONITORING.glob("runbooks/*.md")}
+    assert pages == set(shipped.alerts()), pages ^ set(shipped.alerts())
+    for path in shipped.RULES:
+        for name, body in re.findall(r"(?s)- alert: (\w+)\n(.*?)(?=\n      - |\Z)", path.read_text()):
+            for word in ("severity: ", "summary: ", "description: ", f"runbook: runbooks/{name}.md"):
+                assert word in body, (name, word)
+
+
+def no_name_is_invented() -> None:
+    expressions = [(path.name, text) for path in shipped.RULES
+                   for text in (*shipped.rule_expressions(path), *shipped.annotation_expressions(path))]
+    for path in shipped.CONSOLES:
+        expressions += [(path.name, text) for text in shipped.console_queries(path)]
+        expressions += [(path.name, text) for panel in shipped.console_panels(path, "X") for text in panel]
+    for path in shipped.DASHBOARDS:
+        expressions += [(path.name, text) for panel in shipped.dashboard_panels(path, "X") for text in panel]
+    assert len(expressions) > 60, len(expressions)
+    wrong = [(name, text, found) for name, text in expressions if (found := shipped.complaints_about(text))]
+    assert not wrong, wrong
+    labels = {label for path in shipped.RULES for label in re.findall(r"\$labels\.(\w+)", path.read_text())}
+    known = {label for labels in shipped.table_of_metrics().values() for label in labels}
+    assert labels <= known | shipped.LABELS_OF_SCRAPES | shipped.LABELS_OF_RULES, labels
+
+
+def no_page_names_a_metric_that_is_not_there() -> None:
+    known = set(shipped.table_of_metrics()) | set(shipped.recorded())
+    pages = [*shipped.MONITORING.rglob("*.md"), *shipped.MONITORING.rglob("*.html"), *shipped.MONITORING.rglob("*.json"),
+             shipped.ROOT / "docs" / "fleet.md"]
+    for page in pages:
+        text = page.read_text() if page.exists() else ""
+        for name in re.findall(r"(?<![\w:.])(?:\w+:)?smaps_audit_\w+(?::\w+)?", text):
+            assert name in known or any(each.startswith(name) for each in known if name.endswith("_")), (page.name, name)
+
+
+def the_lint_sees_what_is_wrong() -> None:
+    for text in ("smaps_audit_nothing > 0", 'smaps_audit_findings{target="x"}', "sum by (colour) (smaps_audit_findings)",
+                 "rate(smaps_audit_nothing[5m])", 'instance:nothing:sum{defect="K01"}'):
+        assert shipped.complaints_about(text), text
+    for text in ('sum by (defect) (smaps_audit_findings{defect!="unknown", instance=~"a.*"} offset 1w) > bool 0',
+                 "time() - up / on (job, instance) group_left (kernel_release) smaps_audit_host_info unless 2 * 3600 > 1e3"):
+        assert not shipped.complaints_about(text), (text, shipped.complaints_about(text))
+
+
+CASES = (
+    promtool_accepts_the_rules,
+    every_alert_fires_and_every_alert_holds_its_tongue,
+    a_rule_that_is_wrong_is_seen,
+    amtool_accepts_the_example,
+    every_alert_has_a_receiver_and_is_known_to_the_routes,
+    what_tests_shorten_is_all_that_waits,
+    every_alert_says_what_to_do,
+    no_name_is_invented,
+    no_page_names_a_metric_that_is_not_there,
+    the_lint_sees_what_is_wrong,
+)
+
+
+def main(names: list[str]) -> int:
+    try:
+        for package in ("prometheus", "prometheus-alertmanager"):
+            fetch_packages.fetch(package)
+    except (FetchError, AptError) as error:
+        print(f"SKIP: {error}")
+        return 77
+    failed = 0
+    for case in CASES:
+        if names and case.__name__ not in names:
+            continue
+        try:
+            case()
+            print(f"ok    {case.__name__}", flush=True)
+        except Exception:
+            failed += 1
+            print(f"FAIL  {case.__name__}\n{traceback.format_exc()}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
