@@ -18,22 +18,21 @@ import tempfile
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "kernel")]
-import fetch_packages  # noqa: E402
+sys.path[:0] = [str(HERE), str(HERE.parent / "service"), str(HERE.parent / "kernel")]
 import shipped  # noqa: E402
 from fetch_kernel import FetchError  # noqa: E402
 from private_apt import AptError  # noqa: E402
+from prometheus import program  # noqa: E402
 
 TESTS = sorted(HERE.glob("*.test.yml"))
 
 
-def tool(package: str, name: str, *words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([fetch_packages.fetch(package) / "usr/bin" / name, *map(str, words)], capture_output=True, text=True,
-                          timeout=120, check=False)
+def tool(name: str, *words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([program(name), *map(str, words)], capture_output=True, text=True, timeout=120, check=False)
 
 
 def promtool(*words: object) -> subprocess.CompletedProcess[str]:
-    return tool("prometheus", "promtool", *words)
+    return tool("promtool", *words)
 
 
 def promtool_accepts_the_rules() -> None:
@@ -66,13 +65,13 @@ def a_rule_that_is_wrong_is_seen() -> None:
 
 
 def amtool_accepts_the_example() -> None:
-    done = tool("prometheus-alertmanager", "amtool", "check-config", shipped.ALERTMANAGER)
+    done = tool("amtool", "check-config", shipped.ALERTMANAGER)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def receivers_of(**labels: str) -> str:
     words = [f"{key}={value}" for key, value in labels.items()]
-    done = tool("prometheus-alertmanager", "amtool", "config", "routes", "test", f"--config.file={shipped.ALERTMANAGER}", *words)
+    done = tool("amtool", "config", "routes", "test", f"--config.file={shipped.ALERTMANAGER}", *words)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -155,7 +154,7 @@ CASES = (
 def main(names: list[str]) -> int:
     try:
         for package in ("prometheus", "prometheus-alertmanager"):
-            fetch_packages.fetch(package)
+            program(package)
     except (FetchError, AptError) as error:
         print(f"SKIP: {error}")
         return 77

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MONITORING = ROOT / "monitoring"
 RULES = sorted(MONITORING.glob("rules/*.yml"))
+CONSOLE_FOLDERS = (MONITORING / "consoles", MONITORING / "console_libraries")
 CONSOLES = sorted(MONITORING.glob("consoles/*.html"))
 DASHBOARDS = sorted(MONITORING.glob("dashboards/*.json"))
 ALERTMANAGER = MONITORING / "examples" / "alertmanager.yml"
@@ -73,7 +74,7 @@ def console_panels(path: pathlib.Path, instance: str) -> list[list[str]]:
     for tag in re.findall(r"<figure [^\n]*>", path.read_text()):
         queries = []
         for literal, formed in re.findall(r'data-expr\d*="(?:([^"{][^"]*(?:\{[^{"][^"]*)*)|\{\{ printf "((?:[^"\\]|\\.)*)"[^}]*\}\})"', tag):
-            query = html.unescape(literal) if literal else formed.replace('\\"', '"').replace("%q", f'"{instance}"')
+            query = html.unescape(literal) if literal else formed.replace('\\"', '"').replace("%q", json.dumps(instance))
             queries.append(query)
         panels.append(queries)
     return panels

@@ -108,13 +108,26 @@ def job(name: str, address: str, **more: object) -> dict:
     return {"job_name": name, "static_configs": [{"targets": [address]}], **more}
 
 
+# Debian's Alertmanager opens its own templates by absolute paths, and is not installed.
+WITH_ITS_TEMPLATES = """
+set -e
+mount -t tmpfs none /usr/share
+mkdir /usr/share/prometheus
+cp -r "$0" /usr/share/prometheus/alertmanager
+exec "$@"
+"""
+
+
 class Alertmanager(Server):
     """`config` is the text of its configuration."""
 
     def __init__(self, directory: pathlib.Path, config: str) -> None:
         super().__init__(directory)
         (directory / "alertmanager.yml").write_text(config)
-        self.command = [program("prometheus-alertmanager"), "--config.file=alertmanager.yml", "--cluster.listen-address=",
+        manager = program("prometheus-alertmanager")
+        templates = manager.parent.parent / "share/prometheus/alertmanager"
+        self.command = ["unshare", "--mount", "sh", "-c", WITH_ITS_TEMPLATES, templates, manager,
+                        "--config.file=alertmanager.yml", "--cluster.listen-address=",
                         f"--storage.path={directory / 'data'}", f"--web.listen-address=127.0.0.1:{self.port}",
                         "--log.level=warn"]
 
