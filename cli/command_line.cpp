@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/command_tree.h"
 #include "cli/command_words.h"
 #include "cli/exit_code.h"
 
@@ -228,6 +229,8 @@ Command parse_command_line(int argc, const char* const* argv) {
                "smaps-audit"};
   app.footer(std::string{kMainFooter} + "\n" + kExitCodes);
   app.set_version_flag("--version", "smaps-audit " + std::string{tool_version()});
+  bool commands = false;
+  app.add_flag("--print-commands", commands)->group("");
   add_check(app, words);
   add_probe(app, words);
   CLI::App& doctor = *app.add_subcommand("doctor", "What can be seen here, and what cannot");
@@ -257,6 +260,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   } catch (const CLI::Error& error) {
     return usage_exit(verb_of(app), error.what());
   }
+  if (commands) return EarlyExit{command_tree(app), kExitClean};
   const std::string verb = verb_of(app);
   if (verb.empty())
     return usage_exit(

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "cli/command_tree.h"
 #include "cli/exit_code.h"
 #include "daemon/metrics.h"
 #include "daemon/service.h"
@@ -58,6 +59,7 @@ int run(int argc, char** argv) {
   std::optional<std::string> sys_root;
   bool worker = false;
   bool table = false;
+  bool commands = false;
   app.add_option("--config.file", options.config_file, "JSON with comments; else the defaults")
       ->type_name("FILE");
   app.add_option("--web.listen-address", options.listen, "Instead of web.listen; again for more")
@@ -70,6 +72,7 @@ int run(int argc, char** argv) {
   app.add_flag("--once", options.once, "Audit every process once, then exit");
   app.add_flag("--worker", worker)->group("");
   app.add_flag("--print-metrics-table", table)->group("");
+  app.add_flag("--print-commands", commands)->group("");
   app.add_option("--proc-root", proc_root)->group("");
   app.add_option("--sys-root", sys_root)->group("");
   app.set_version_flag("--version", std::string{"smaps-auditd "} + SMAPS_AUDIT_VERSION);
@@ -83,8 +86,8 @@ int run(int argc, char** argv) {
     return kExitUsage;
   }
   if (worker) return run_as_worker(std::move(proc_root), std::move(sys_root));
-  if (table) {
-    std::cout << service::metrics_markdown();
+  if (table || commands) {
+    std::cout << (table ? service::metrics_markdown() : command_tree(app));
     return kExitClean;
   }
   options.worker_command = {own_program(), "--worker"};
