@@ -64,9 +64,21 @@ def a_rule_that_is_wrong_is_seen() -> None:
             assert promtool("test", "rules", test).returncode == 1, new
 
 
-def amtool_accepts_the_example() -> None:
+def amtool_and_promtool_accept_the_examples() -> None:
     done = tool("amtool", "check-config", shipped.ALERTMANAGER)
     assert done.returncode == 0, done.stdout + done.stderr
+    with tempfile.TemporaryDirectory() as directory:
+        config = pathlib.Path(directory, "prometheus.yml")
+        config.write_text(shipped.PROMETHEUS.read_text().replace("/etc/prometheus/rules", str(shipped.MONITORING / "rules")))
+        done = promtool("check", "config", config)
+        assert done.returncode == 0 and "3 rule files found" in done.stdout, done.stdout + done.stderr
+
+
+def the_table_of_alerts_is_right() -> None:
+    rows = dict(re.findall(r"(?m)^\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+ \| \d+ \w) \|", (shipped.MONITORING / "README.md").read_text()))
+    rules = "".join(path.read_text() for path in shipped.RULES)
+    told = re.findall(r"(?s)- alert: (\w+)\n.*?for: (\d+)(\w)\n.*?severity: (\w+)", rules)
+    assert rows == {name: f"{severity} | {number} {unit}" for name, number, unit, severity in told}, rows
 
 
 def receivers_of(**labels: str) -> str:
@@ -141,7 +153,8 @@ CASES = (
     promtool_accepts_the_rules,
     every_alert_fires_and_every_alert_holds_its_tongue,
     a_rule_that_is_wrong_is_seen,
-    amtool_accepts_the_example,
+    amtool_and_promtool_accept_the_examples,
+    the_table_of_alerts_is_right,
     every_alert_has_a_receiver_and_is_known_to_the_routes,
     what_tests_shorten_is_all_that_waits,
     every_alert_says_what_to_do,

@@ -16,6 +16,7 @@ CONSOLE_FOLDERS = (MONITORING / "consoles", MONITORING / "console_libraries")
 CONSOLES = sorted(MONITORING.glob("consoles/*.html"))
 DASHBOARDS = sorted(MONITORING.glob("dashboards/*.json"))
 ALERTMANAGER = MONITORING / "examples" / "alertmanager.yml"
+PROMETHEUS = MONITORING / "examples" / "prometheus.yml"
 
 # All waiting of rules and of Alertmanager; whoever shortens it says so.
 WAITING = re.compile(r"(?m)^( *(?:for|group_wait):) .*$")
