@@ -155,10 +155,11 @@ class Life(unittest.TestCase):
         self.assertFalse([name for name in left if re.match("usr/|lib/", name)], left)
 
     def test_purge_leaves_nothing_but_the_system_user(self):
-        self.inside("dpkg --install /tmp/first.deb; mkdir -p /var/lib/smaps-auditd/captures; "
+        self.inside("dpkg --install /tmp/first.deb; mkdir -p /var/lib/smaps-auditd/captures; mkdir -p /var/lib/prometheus/node-exporter; "
                     "touch /var/lib/smaps-auditd/findings.db /var/lib/smaps-auditd/captures/1.cap /var/lib/smaps-audit/card.json; "
+                    "touch /var/lib/prometheus/node-exporter/smaps-audit.prom; "
                     f"echo // edited >> /{CONFIGURATION}; systemctl enable smaps-auditd.socket; "
-                    "dpkg --force-confdef --force-confold --install /tmp/newer.deb; dpkg --purge smaps-auditd")
+                    "dpkg --force-confdef --force-confold --install /tmp/newer.deb; dpkg --purge smaps-auditd; rmdir -p /var/lib/prometheus/node-exporter || true")
         after = contents(self.root)
         changed = {name for name in after.keys() | self.before.keys() if after.get(name) != self.before.get(name)}
         self.assertEqual({name for name in changed if not KEPT_BY_OTHERS.match(name)}, set())
