@@ -5,9 +5,9 @@
 
 #include "audit/verdict.h"
 #include "base/page_geometry.h"
-#include "collect/guards.h"
 #include "collect/kernel_capabilities.h"
 #include "collect/kernel_view.h"
+#include "collect/mm_sharing.h"
 
 namespace smaps_audit {
 

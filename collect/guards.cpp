@@ -113,67 +113,6 @@ bool is_vfork_wait(std::string_view wchan) {
   return std::find(kVforkWaits.begin(), kVforkWaits.end(), wchan) != kVforkWaits.end();
 }
 
-/// Of a leader that has exited: the first living thread.
-MmSharing::Seen MmSharing::look_at(KernelView& view, const KernelFile& proc,
-                                   const std::string& pid) {
-  Seen seen{.at = view.monotonic_now()};
-  const auto look = [&](const std::string& task, const std::string& path) {
-    const auto text = read_file(view, proc, path + "/stat");
-    if (!text) return std::uint64_t{0};
-    const auto stat = parse_proc_stat(*text);
-    if (!stat || stat->is_kernel_thread()) return std::uint64_t{0};
-    if (stat->has_exited()) return stat->num_threads;
-    seen.task = static_cast<int>(parse_unsigned(task).value_or(0));
-    seen.start_code = stat->start_code;
-    seen.start_stack = stat->start_stack;
-    return stat->num_threads;
-  };
-  if (look(pid, pid) <= 1 || seen.task != 0) return seen;
-  auto tasks = view.open_directory_at(proc, pid + "/task");
-  const auto tids = tasks ? view.list(*tasks) : Result<std::vector<std::string>>{tasks.error()};
-  if (!tids) return seen;
-  const std::string below = pid + "/task/";
-  for (const std::string& tid : *tids) {
-    if (tid == pid) continue;
-    look(tid, below + tid);
-    if (seen.task != 0) break;
-  }
-  return seen;
-}
-
-bool MmSharing::may_be_shared(KernelView& view, const Target& target, Nanoseconds max_age) {
-  auto proc = view.open_directory(KernelRoot::proc, ".");
-  if (!proc) return true;
-  const auto entries = view.list(*proc);
-  if (!entries) return true;
-  const Nanoseconds now = view.monotonic_now();
-  const auto shares = [&](const Seen& other) -> std::optional<bool> {
-    if (other.task == 0 || other.start_code != target.start_code() ||
-        other.start_stack != target.start_stack()) {
-      return false;
-    }
-    const auto same = view.same_mm(target.mm_task(), other.task);
-    if (!same && same.error().code == ErrorCode::gone) return std::nullopt;
-    return !same || *same;
-  };
-  std::map<int, Seen> present;
-  bool shared = false;
-  for (const std::string& entry : *entries) {
-    const auto number = parse_unsigned(entry);
-    const int pid = number ? static_cast<int>(*number) : 0;
-    if (pid == 0 || pid == target.pid()) continue;
-    const auto known = seen_.find(pid);
-    const bool fresh = known != seen_.end() && now - known->second.at < max_age;
-    Seen& seen = present[pid] = fresh ? known->second : look_at(view, *proc, entry);
-    std::optional<bool> answer = shared ? true : shares(seen);
-    // Its thread ended after we saw it; the others may go on.
-    if (!answer) answer = shares(seen = look_at(view, *proc, entry));
-    shared = shared || answer.value_or(false);
-  }
-  seen_ = std::move(present);
-  return shared;
-}
-
 std::optional<std::uint64_t> read_hardware_corrupted(KernelView& view) {
   const auto text = read_file(view, KernelRoot::proc, "meminfo");
   if (!text) return std::nullopt;

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -50,30 +48,6 @@ inline bool proven_asleep(const ThreadsState& before, const ThreadsState& after)
 /// True if a wchan names the place where a parent waits for its vfork child, which runs in the same
 /// mm.
 bool is_vfork_wait(std::string_view wchan);
-
-/// Finds out whether another thread group uses a target's mm (vfork, CLONE_VM): such a target
-/// counts as awake whatever its own threads do, and faults of the others are in nobody's counters
-/// that we read. To be kept between audits: reading stat of every process for each of them would
-/// take longer than the audits where there are thousands.
-class MmSharing {
- public:
-  /// Unknown counts as shared. What was learnt of a process is trusted for `max_age`: meanwhile its
-  /// pid can't come to a new sharer unless all pids are used up in between. A process whose stat is
-  /// not shown to us in full stays unseen.
-  bool may_be_shared(KernelView& view, const Target& target, Nanoseconds max_age);
-
- private:
-  /// A process as it was seen: users of one mm have both starts in common (so does a fork).
-  struct Seen {
-    Nanoseconds at{};
-    int task = 0;  ///< a living thread of it; 0: it has no mm
-    std::uint64_t start_code = 0;
-    std::uint64_t start_stack = 0;
-  };
-  static Seen look_at(KernelView& view, const KernelFile& proc, const std::string& pid);
-
-  std::map<int, Seen> seen_;
-};
 
 /// Memory that the host has lost to errors, in bytes.
 std::optional<std::uint64_t> read_hardware_corrupted(KernelView& view);

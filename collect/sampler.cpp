@@ -18,8 +18,6 @@ constexpr Nanoseconds kLongestPauseSpan = std::chrono::milliseconds(100);
 // Per page-table page, before anything was measured (docs/design.md, "Gentle").
 constexpr Nanoseconds kWalkPerPageTable = std::chrono::microseconds(15);
 constexpr std::uint64_t kPageTableBytes = 4096;
-// The sweep asks for every process; no finding rests on it (the series asks anew).
-constexpr Nanoseconds kSharingTrusted = std::chrono::seconds(1);
 
 /// Merges two ascending lists of VMAs; where they overlap, the union.
 void merge_vmas(std::vector<Range>& vmas) {
@@ -51,7 +49,6 @@ Sampler::Sampler(KernelView& view, const KernelCapabilities& capabilities,
       limits_(limits),
       reader_(view, capabilities, pages),
       look_ahead_(view, target, capabilities.procmap_query),
-      sharing_(limits.sharing != nullptr ? *limits.sharing : own_sharing_),
       buffer_(kTextBufferBytes, '\0') {}
 
 Result<Ok> Sampler::within_deadline(const KernelFile& file) const {
@@ -126,7 +123,8 @@ Result<Ok> Sampler::sweep(SampleSink& sink) {
   const ThreadsState threads_before = read_threads(view_, target_, capabilities_.wchan);
   // Asked behind the first look at the threads: whoever sleeps from there on makes no new sharer.
   SweepEnd end;
-  end.mm_shared = sharing_.may_be_shared(view_, target_, kSharingTrusted);
+  end.mm_shared = limits_.sharing != nullptr ? limits_.sharing->may_be_shared(view_, target_)
+                                             : may_share_mm(view_, target_);
   const Vmstat vmstat_before = read_vmstat(view_);
   const auto faults_before = target_.faults(view_);
   if (!faults_before) return faults_before.error();
@@ -265,7 +263,7 @@ Result<Ok> Sampler::series(SampleSink& sink, const SeriesPlan& plan) {
   random_.seed(view_.entropy());
   const ThreadsState threads_before = read_threads(view_, target_, capabilities_.wchan);
   const bool looks_asleep = capabilities_.wchan && proven_asleep(threads_before, threads_before);
-  const bool shared = !looks_asleep || sharing_.may_be_shared(view_, target_, Nanoseconds{0});
+  const bool shared = !looks_asleep || may_share_mm(view_, target_);
   const auto faults_before = target_.faults(view_);
   if (!faults_before) return faults_before.error();
   last_bracket_ = Nanoseconds{0};

@@ -10,6 +10,7 @@
 #include "collect/guards.h"
 #include "collect/kernel_capabilities.h"
 #include "collect/look_ahead.h"
+#include "collect/mm_sharing.h"
 #include "collect/page_reader.h"
 #include "collect/sample_sink.h"
 #include "collect/target.h"
@@ -20,7 +21,7 @@ namespace smaps_audit {
 struct SampleLimits {
   Nanoseconds deadline{};  ///< monotonic; past it the sample ends with Error `deadline`
   bool random_pauses = true;
-  MmSharing* sharing = nullptr;  ///< kept between audits; nullptr: one of this sampler's own
+  MmSharing* sharing = nullptr;  ///< kept between audits; nullptr: everybody is looked at
 };
 struct SampleCost {
   std::uint64_t text_bytes = 0;
@@ -84,8 +85,6 @@ class Sampler {
   SampleLimits limits_;
   PageReader reader_;
   LookAhead look_ahead_;
-  MmSharing own_sharing_;
-  MmSharing& sharing_;
   std::string buffer_;
   std::size_t largest_chunk_ = 0;
   std::uint64_t address_budget_ = kPlainAddressBudgetBytes;

@@ -30,8 +30,6 @@ class GuardsTest : public testing::Test {
 
 using Guards = GuardsTest;
 
-constexpr Nanoseconds kAnew{0};
-
 ThreadsState threads_of(std::vector<ThreadState> threads) { return {std::move(threads), true}; }
 
 TEST_F(Guards, AThreadWithAWaitChannelIsOffTheQueue) {
@@ -105,52 +103,6 @@ TEST(AwakeThreads, NoThreadAtAllProvesNothing) {
   EXPECT_EQ(awake_threads({}, {}), 1u);
 }
 
-TEST_F(Guards, AnMmIsSharedIfAnotherGroupUsesIt) {
-  const Target target = open();
-  MmSharing sharing;
-  EXPECT_FALSE(sharing.may_be_shared(view, target, kAnew));
-  view.set_directory("/proc/.", {"7", "8"});
-  view.set_file("/proc/./8/stat", process.stat());
-  view.set_same_mm(7, 8, false);
-  EXPECT_FALSE(sharing.may_be_shared(view, target, kAnew));
-  view.set_same_mm(7, 8, true);
-  EXPECT_TRUE(sharing.may_be_shared(view, target, kAnew));
-}
-
-TEST_F(Guards, AnMmIsSharedWithTheThreadsOfALeaderThatExited) {
-  const Target target = open();
-  view.set_directory("/proc/.", {"7", "8"});
-  view.set_directory("/proc/./8/task", {"8", "9"});
-  view.set_file("/proc/./8/task/9/stat", process.stat());
-  view.set_same_mm(7, 9, true);
-  process.state = 'Z';
-  process.threads = 2;
-  view.set_file("/proc/./8/stat", process.stat());
-  MmSharing sharing;
-  EXPECT_TRUE(sharing.may_be_shared(view, target, kAnew));
-  process.threads = 1;
-  view.set_file("/proc/./8/stat", process.stat());
-  EXPECT_FALSE(sharing.may_be_shared(view, target, kAnew));
-}
-
-TEST_F(Guards, WhatWasSeenOfAProcessIsTrustedForAWhileAndANewOneIsSeenAtOnce) {
-  const Target target = open();
-  view.set_directory("/proc/.", {"7", "8"});
-  process.start_code = 0x2000;
-  view.set_file("/proc/./8/stat", process.stat());
-  process.start_code = 0x1000;
-  MmSharing sharing;
-  EXPECT_FALSE(sharing.may_be_shared(view, target, std::chrono::hours(1)));
-  view.set_file("/proc/./8/stat", process.stat());
-  view.set_same_mm(7, 8, true);
-  EXPECT_FALSE(sharing.may_be_shared(view, target, std::chrono::hours(1)));
-  EXPECT_TRUE(sharing.may_be_shared(view, target, kAnew));
-  view.set_directory("/proc/.", {"7", "9"});
-  view.set_file("/proc/./9/stat", process.stat());
-  view.set_same_mm(7, 9, true);
-  EXPECT_TRUE(sharing.may_be_shared(view, target, std::chrono::hours(1)));
-}
-
 TEST_F(Guards, AThreadIsInsideAnExecveIfItsSystemCallIsOneOrIsNotKnown) {
   const Target target = open();
   const ThreadsState state = read_threads(view, target, true);
@@ -169,12 +121,6 @@ TEST_F(Guards, AThreadIsInsideAnExecveIfItsSystemCallIsOneOrIsNotKnown) {
   view.set_errno("/proc/7/task/7/syscall", EPERM);
   EXPECT_TRUE(may_be_in_execve(view, target, state));
   EXPECT_FALSE(may_be_in_execve(view, target, {}));
-}
-
-TEST_F(Guards, UnknownCountsAsShared) {
-  const Target target = open();
-  view.set_errno("/proc/.", EACCES);
-  EXPECT_TRUE(MmSharing{}.may_be_shared(view, target, kAnew));
 }
 
 TEST_F(Guards, MemoryLostToErrorsIsAbsentWhereMeminfoDoesNotTellIt) {
