@@ -36,6 +36,7 @@ AS_SERVICE = ("setpriv --reuid=smaps-audit --regid=smaps-audit --clear-groups --
               "--inh-caps=-all,+sys_ptrace,+dac_read_search --ambient-caps=-all,+sys_ptrace,+dac_read_search "
               "--bounding-set=-all,+sys_ptrace,+dac_read_search ")
 package = pathlib.Path()
+every_package: list[pathlib.Path] = []
 
 
 def run(*command: str | pathlib.Path) -> str:
@@ -175,7 +176,7 @@ class Life(unittest.TestCase):
 
 class Contents(unittest.TestCase):
     def test_lintian_finds_no_error(self):
-        run("lintian", "--allow-root", "--fail-on", "error", package)
+        run("lintian", "--allow-root", "--fail-on", "error", *every_package)
 
     @unittest.skipUnless("SMAPS_AUDIT_NIGHTLY" in os.environ, "four seconds: nightly")
     def test_lintian_would_notice(self):
@@ -188,10 +189,15 @@ class Contents(unittest.TestCase):
                 run("lintian", "--allow-root", "--fail-on", "error,warning", f"{work}/bad.deb")
 
     def test_everything_belongs_to_root_and_nothing_is_writable_for_others(self):
-        for line in run("dpkg-deb", "--contents", package).splitlines():
+        for line in "".join(run("dpkg-deb", "--contents", each) for each in every_package).splitlines():
             mode, owner = line.split()[:2]
             self.assertEqual(owner, "root/root", line)
             self.assertRegex(mode, r"^([-d]rwxr-xr-x|-rw-r--r--|lrwxrwxrwx)$", line)
+
+    def test_the_monitoring_package_holds_all_of_monitoring(self):
+        other = next(each for each in every_package if "-monitoring_" in each.name)
+        held = re.findall(r"\./usr/share/smaps-auditd/(monitoring/.*[^/])$", run("dpkg-deb", "--contents", other), re.MULTILINE)
+        self.assertEqual(set(held), {str(path.relative_to(ROOT)) for path in (ROOT / "monitoring").rglob("*") if path.is_file()})
 
     def test_the_configuration_is_the_only_conffile(self):
         self.assertEqual(run("dpkg-deb", "--info", package, "conffiles").split(), [f"/{CONFIGURATION}"])
@@ -211,11 +217,12 @@ class Contents(unittest.TestCase):
 
 
 def main() -> int:
-    global package
+    global package, every_package
     parser = argparse.ArgumentParser()
     parser.add_argument("--packages", type=pathlib.Path, required=True)
     words, rest = parser.parse_known_args()
     package = next(iter(words.packages.resolve().glob("smaps-auditd_*.deb")), None)
+    every_package = sorted(words.packages.resolve().glob("*.deb"))
     if package is None:
         print(f"no smaps-auditd_*.deb in {words.packages}: scripts/package")
         return 1
