@@ -196,7 +196,7 @@ class Contents(unittest.TestCase):
 
     def test_the_monitoring_package_holds_all_of_monitoring(self):
         other = next(each for each in every_package if "-monitoring_" in each.name)
-        held = re.findall(r"\./usr/share/smaps-auditd/(monitoring/.*[^/])$", run("dpkg-deb", "--contents", other), re.MULTILINE)
+        held = re.findall(r"\./usr/share/smaps-auditd/(monitoring/.*[^/\n])$", run("dpkg-deb", "--contents", other), re.MULTILINE)
         self.assertEqual(set(held), {str(path.relative_to(ROOT)) for path in (ROOT / "monitoring").rglob("*") if path.is_file()})
 
     def test_the_configuration_is_the_only_conffile(self):
