@@ -124,6 +124,15 @@ void defects(const Scrape& scrape, Samples& samples) {
                        {"class", finding ? "finding" : "note"},
                        {"state", std::string{name_of(state)}}});
   }
+  // As in the gate: what has no name may be anything.
+  auto nameless = probes::DefectState::unknown;
+  if (scrape.snapshot.card) {
+    nameless = scrape.snapshot.card->nameless.empty() ? probes::DefectState::absent
+                                                      : probes::DefectState::present;
+  }
+  samples.add(
+      true,
+      {{"defect", "unknown"}, {"class", "finding"}, {"state", std::string{name_of(nameless)}}});
 }
 
 // Open findings by exported group and defect; only those that there are.
@@ -216,7 +225,8 @@ const std::vector<MetricRow>& rows() {
       {"smaps_audit_kernel_defect", kGauge, "defect, class, state", kService,
        "1 for the state of each known defect of the running kernel (present, absent, unknown), by "
        "the last probe run of this boot; class finding: a number that users read is wrong, class "
-       "note: none that Rss or Pss depends on.",
+       "note: none that Rss or Pss depends on. Defect unknown: a probe failed without the name of "
+       "one.",
        defects},
       {"smaps_audit_probe_outcome", kGauge, "probe, outcome", kService,
        "1 for the last outcome of each probe that was run in this boot.",

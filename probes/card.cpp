@@ -194,6 +194,15 @@ namespace {
 
 bool by_name(const CardProbe& a, const CardProbe& b) { return a.probe < b.probe; }
 
+void merge_nameless(BehaviourCard& card, const BehaviourCard& earlier) {
+  for (const std::string& name : earlier.nameless) {
+    const bool asked_again = std::any_of(
+        card.probes.begin(), card.probes.end(),
+        [&](const CardProbe& row) { return row.probe == name && row.outcome != Outcome::skipped; });
+    if (!asked_again) card.nameless.push_back(name);
+  }
+}
+
 void merge_probes(BehaviourCard& card, const BehaviourCard& earlier) {
   for (const CardProbe& known : earlier.probes) {
     const auto same = std::find_if(card.probes.begin(), card.probes.end(),
@@ -228,6 +237,9 @@ BehaviourCard make_card(std::span<const ProbeResult> results, const HostInfo& ho
                            .outcome = result.answer.outcome,
                            .reason = result.answer.reason,
                            .taken = {}});
+    if (result.answer.outcome == Outcome::fail && result.answer.present_defects().empty()) {
+      card.nameless.push_back(result.probe);
+    }
   }
   std::sort(card.probes.begin(), card.probes.end(), by_name);
   return card;
@@ -239,6 +251,7 @@ void merge_earlier(BehaviourCard& card, const BehaviourCard& earlier) {
     const CardRow* const known = earlier.find(row.id);
     if (row.state == DefectState::unknown && known != nullptr) row = *known;
   }
+  merge_nameless(card, earlier);
   merge_probes(card, earlier);
   if (card.gup_era.empty() && !earlier.gup_era.empty()) {
     card.gup_era = earlier.gup_era;

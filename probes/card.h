@@ -62,6 +62,8 @@ struct BehaviourCard {
   std::string gup_era;               ///< "E0" … "E3"; empty: unknown
   std::string gup_era_reason;
   std::vector<CardProbe> probes;  ///< of this boot, by name
+  /// Those of them that failed without the name of a defect: what they saw is unknown.
+  std::vector<std::string> nameless;
 
   [[nodiscard]] const CardRow* find(std::string_view id) const;
 };

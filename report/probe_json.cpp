@@ -59,6 +59,7 @@ BehaviourCard read_card(const nlohmann::json& json) {
                             .state = state_of(row.at("state")),
                             .reason = string_or_empty(row.at("reason"))});
   }
+  if (json.contains("nameless")) card.nameless = json.at("nameless");
   if (!json.contains("probes")) return card;
   for (const nlohmann::json& row : json.at("probes")) {
     card.probes.push_back(
@@ -96,6 +97,7 @@ Json card_json(const BehaviourCard& card) {
                         {"state", name_of(row.state)},
                         {"reason", text_or_null(row.reason)}});
   }
+  json["nameless"] = card.nameless;
   Json& outcomes = json["probes"] = Json::array();
   for (const probes::CardProbe& row : card.probes) {
     outcomes.push_back(Json{{"probe", text_or_null(row.probe)},

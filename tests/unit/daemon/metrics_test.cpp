@@ -97,6 +97,17 @@ TEST(Metrics, SumUpUnderOtherWhatIsNotExported) {
   EXPECT_TRUE(has_line(page, "smaps_audit_target_processes{target=\"other\"} 4"));
 }
 
+TEST(Metrics, TellOfAKernelWhoseProbesFailWithoutTheNameOfADefect) {
+  const std::string unknown =
+      "smaps_audit_kernel_defect{defect=\"unknown\",class=\"finding\",state=";
+  Snapshot snapshot;
+  EXPECT_TRUE(has_line(page_of(snapshot), unknown + "\"unknown\"} 1"));
+  snapshot.card.emplace();
+  EXPECT_TRUE(has_line(page_of(snapshot), unknown + "\"absent\"} 1"));
+  snapshot.card->nameless = {"control"};
+  EXPECT_TRUE(has_line(page_of(snapshot), unknown + "\"present\"} 1"));
+}
+
 TEST(Metrics, NameTheDefectsOfATargetOnlyWhileItHasAny) {
   Snapshot snapshot;
   snapshot.groups = {group("a"), group("b"), group("c")};

@@ -65,6 +65,21 @@ TEST(BehaviourCard, KeepsWhatWasKnownOfTheSameBoot) {
   EXPECT_EQ(card.find("K02")->state, DefectState::present);
 }
 
+TEST(BehaviourCard, RemembersWhichProbesFailedWithoutTheNameOfADefect) {
+  const std::array earlier_results{result_of("control", Outcome::fail, {}),
+                                   result_of("guard", Outcome::fail, {}),
+                                   result_of("swap", Outcome::fail, {}),
+                                   result_of("thp-dirty", Outcome::fail, {{"K15", true, "lost"}})};
+  const std::array results{result_of("control", Outcome::pass, {}),
+                           result_of("guard", Outcome::skipped, {})};
+  const BehaviourCard earlier = make_card(earlier_results, host(), {});
+  EXPECT_EQ(earlier.nameless, (std::vector<std::string>{"control", "guard", "swap"}));
+  BehaviourCard card = make_card(results, host(), {});
+  EXPECT_TRUE(card.nameless.empty());
+  merge_earlier(card, earlier);
+  EXPECT_EQ(card.nameless, (std::vector<std::string>{"guard", "swap"}));
+}
+
 TEST(BehaviourCard, HoldsTheLastOutcomeOfEachProbe) {
   std::array earlier_results{result_of("thp-dirty", Outcome::pass, {}),
                              result_of("follow-page", Outcome::pass, {}),

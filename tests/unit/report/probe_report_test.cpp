@@ -94,7 +94,8 @@ TEST(ProbeReport, ShowsExpectedAndObservedSideBySide) {
 }
 
 TEST(ProbeReport, ReadsItsOwnCardBack) {
-  const ProbeReport report = sample();
+  ProbeReport report = sample();
+  report.card.nameless = {"guard", "swap"};
   const auto card = parse_card(card_text(report.card));
   ASSERT_TRUE(card.ok()) << card.error().message();
   EXPECT_EQ(card->defects, report.card.defects);
@@ -102,16 +103,18 @@ TEST(ProbeReport, ReadsItsOwnCardBack) {
   EXPECT_EQ(card->livepatches, report.card.livepatches);
   EXPECT_FALSE(card->probes.empty());
   EXPECT_EQ(card->probes, report.card.probes);
+  EXPECT_EQ(card->nameless, report.card.nameless);
 }
 
 TEST(ProbeReport, ReadsACardFromBeforeItHeldOutcomes) {
   std::string text = card_text(sample().card);
-  const std::size_t probes = text.find(",\"probes\":");
-  ASSERT_NE(probes, std::string::npos);
-  text.replace(probes, std::string::npos, "}");
+  const std::size_t nameless = text.find(",\"nameless\":");
+  ASSERT_NE(nameless, std::string::npos);
+  text.replace(nameless, std::string::npos, "}");
   const auto card = parse_card(text);
   ASSERT_TRUE(card.ok()) << card.error().message();
   EXPECT_TRUE(card->probes.empty());
+  EXPECT_TRUE(card->nameless.empty());
 }
 
 TEST(ProbeReport, RefusesACardThatItNeverWrote) {
