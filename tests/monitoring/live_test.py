@@ -11,6 +11,7 @@ no packages). Python 3.11 with python3-jsonschema (Debian's own interpreter has 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import html
 import http.client
 import json
@@ -43,29 +44,50 @@ def spool_of_a_kernel_with(bench: Bench, defect: str) -> pathlib.Path:
     return spool
 
 
+def federation(edge: Prometheus) -> dict:
+    """Of two shards (the same one, twice), as docs/fleet.md has it."""
+    shards = [{"targets": [f"127.0.0.1:{edge.port}"], "labels": {"shard": shard}} for shard in ("a", "b")]
+    return {"job_name": "federate", "honor_labels": True, "metrics_path": "/federate",
+            "params": {"match[]": ['{__name__=~"release.*"}']}, "static_configs": shards}
+
+
+@dataclasses.dataclass
+class Everything:
+    edge: Prometheus  # scrapes the host, with all rules
+    whole: Prometheus  # has the sums of two edges, and the rules of the fleet
+    instance: str
+
+
 @contextlib.contextmanager
-def everything(bench: Bench) -> Iterator[tuple[Prometheus, str]]:
-    """Service with a finding and a defective kernel, and a Prometheus with all that is shipped; the instance's name."""
-    rules = bench.directory / "rules"
-    rules.mkdir()
+def everything(bench: Bench) -> Iterator[Everything]:
+    """A service with a finding, on a kernel with a defect, and what watches it, once both alerts fire."""
+    rules = {path.stem: bench.directory / path.name for path in shipped.RULES}
     for path in shipped.RULES:
-        (rules / path.name).write_text(shipped.shortened(path.read_text()))
+        rules[path.stem].write_text(shipped.shortened(path.read_text()))
     spool = spool_of_a_kernel_with(bench, "K01")
-    with a_service_lied_to_by_proc_itself(bench, probe={"spool": str(spool)}) as service:
-        address = listening(service, "127.0.0.1")
-        with Prometheus(bench.directory / "prometheus", [job("smaps-audit", address)],
-                        rules=sorted(rules.iterdir()), consoles=shipped.CONSOLE_FOLDERS) as prometheus:
-            wait_for("the deficit's alert", lambda: prometheus.query('ALERTS{alertname="SmapsAuditTargetDeficit",alertstate="firing"}'))
-            wait_for("the kernel's alert", lambda: prometheus.query('ALERTS{alertname="SmapsAuditKernelDefect",alertstate="firing"}'))
-            yield prometheus, address
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(a_service_lied_to_by_proc_itself(bench, probe={"spool": str(spool)}))
+        instance = listening(service, "127.0.0.1")
+        edge = stack.enter_context(Prometheus(bench.directory / "edge", [job("smaps-audit", instance)], rules=[*rules.values()],
+                                              consoles=shipped.CONSOLE_FOLDERS))
+        whole = stack.enter_context(Prometheus(bench.directory / "whole", [federation(edge)],
+                                               rules=[rules["smaps-audit-fleet.alerts"]], consoles=shipped.CONSOLE_FOLDERS))
+        wait_for("the deficit's alert", lambda: edge.query(firing("SmapsAuditTargetDeficit")))
+        for prometheus in (edge, whole):
+            wait_for("the kernel's alert", lambda prometheus=prometheus: prometheus.query(firing("SmapsAuditKernelDefect")))
+        yield Everything(edge, whole, instance)
+
+
+def firing(alert: str) -> str:
+    return f'ALERTS{{alertname="{alert}",alertstate="firing"}}'
 
 
 def the_right_alerts_fire(prometheus: Prometheus, instance: str) -> None:
-    firing = {labels["alertname"]: labels for labels, _ in prometheus.query('ALERTS{alertstate="firing"}')}
-    assert set(firing) == {"SmapsAuditTargetDeficit", "SmapsAuditKernelDefect"}, firing
-    deficit = firing["SmapsAuditTargetDeficit"]
+    alerts = {labels["alertname"]: labels for labels, _ in prometheus.query('ALERTS{alertstate="firing"}')}
+    assert set(alerts) == {"SmapsAuditTargetDeficit", "SmapsAuditKernelDefect"}, alerts
+    deficit = alerts["SmapsAuditTargetDeficit"]
     assert deficit["target"] == "liar" and deficit["instance"] == instance and deficit["severity"] == "warning", deficit
-    assert deficit["defect"] and deficit["kernel_release"] == firing["SmapsAuditKernelDefect"]["kernel_release"], firing
+    assert deficit["defect"] and deficit["kernel_release"] == alerts["SmapsAuditKernelDefect"]["kernel_release"], alerts
     answer = json.loads(prometheus.get("/api/v1/alerts")[1])["data"]["alerts"]
     said = {alert["labels"]["alertname"]: alert["annotations"]["description"] for alert in answer}
     assert f"{LIE_BYTES // 1048576}MiB" in said["SmapsAuditTargetDeficit"], said
@@ -81,7 +103,6 @@ def every_rule_is_evaluated(prometheus: Prometheus) -> None:
     for path in shipped.RULES:
         for expression in (*shipped.rule_expressions(path), *shipped.annotation_expressions(path)):
             prometheus.query(expression)  # raises if it is refused
-    # The truth about a release needs an hour of nothing; what is new, a week.
     wait_for("all that is recorded", lambda: all(prometheus.query(name) for name in shipped.recorded()))
 
 
@@ -115,22 +136,34 @@ def a_console_is_rendered(prometheus: Prometheus, name: str, instance: str, word
                      for query in panel], shown
 
 
+def the_whole_fleet_needs_the_sums_only(whole: Prometheus) -> None:
+    """One alert for the release, with all hosts; page and dashboard of the fleet need no more either."""
+    assert len(whole.query(firing("SmapsAuditKernelDefect"))) == 1, whole.query(firing("SmapsAuditKernelDefect"))
+    said = json.loads(whole.get("/api/v1/alerts")[1])["data"]["alerts"][0]["annotations"]["description"]
+    assert ": 2." in said and "K01 on 2" in said, said
+    assert not whole.query("smaps_audit_host_info"), "nothing of a single host"
+    every_panel_shows_something(whole, shipped.console_panels(shipped.CONSOLE_FOLDERS[0] / "smaps-audit-fleet.html", ""))
+    a_console_is_rendered(whole, "smaps-audit-fleet", "", ["K01 (2)"])
+
+
 def rules_consoles_and_dashboards_on_a_real_page(bench: Bench) -> None:
     if not has_mount_namespaces():
         return
-    with everything(bench) as (prometheus, instance):
-        the_right_alerts_fire(prometheus, instance)
-        every_rule_is_evaluated(prometheus)
+    with everything(bench) as all_of_it:
+        edge, instance = all_of_it.edge, all_of_it.instance
+        the_right_alerts_fire(edge, instance)
+        every_rule_is_evaluated(edge)
         for console in shipped.CONSOLES:
-            every_panel_shows_something(prometheus, shipped.console_panels(console, instance))
+            every_panel_shows_something(edge, shipped.console_panels(console, instance))
         for dashboard in shipped.DASHBOARDS:
-            every_panel_shows_something(prometheus, shipped.dashboard_panels(dashboard, instance))
+            every_panel_shows_something(edge, shipped.dashboard_panels(dashboard, instance))
         consoles_and_dashboards_ask_the_same(instance)
-        release = prometheus.query("smaps_audit_host_info")[0][0]["kernel_release"]
+        release = edge.query("smaps_audit_host_info")[0][0]["kernel_release"]
         deficit = f"{LIE_BYTES // 1048576}MiB"
-        a_console_is_rendered(prometheus, "smaps-audit-fleet", "", [release, "K01 (1)", instance, deficit])
-        a_console_is_rendered(prometheus, "smaps-audit-host", instance, [release, "K01", "liar", deficit])
-        a_console_is_rendered(prometheus, "smaps-audit-host", 'x"}', ["This host was not scraped.", "None now."])
+        a_console_is_rendered(edge, "smaps-audit-fleet", "", [release, "K01 (1)", instance, deficit])
+        a_console_is_rendered(edge, "smaps-audit-host", instance, [release, "K01", "liar", deficit])
+        a_console_is_rendered(edge, "smaps-audit-host", 'x"}', ["This host was not scraped.", "None now."])
+        the_whole_fleet_needs_the_sums_only(all_of_it.whole)
 
 
 def post(alertmanager: Alertmanager, alerts: list[dict]) -> None:

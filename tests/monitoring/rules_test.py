@@ -54,14 +54,19 @@ def every_alert_fires_and_every_alert_holds_its_tongue() -> None:
 
 def a_rule_that_is_wrong_is_seen() -> None:
     """The tests test: a threshold that is moved fails them."""
-    for old, new in ((" < 0.8", " < 0.4"), ("up{job=\"smaps-audit\"} == 0", "up{job=\"smaps-audit\"} == 2")):
-        with tempfile.TemporaryDirectory() as directory:
-            copies = pathlib.Path(directory)
-            for path in shipped.RULES:
-                (copies / path.name).write_text(path.read_text().replace(old, new))
-            test = copies / "hosts.test.yml"
-            test.write_text((HERE / "hosts.test.yml").read_text().replace("../../monitoring/rules/", ""))
-            assert promtool("test", "rules", test).returncode == 1, new
+    changes = {"SmapsAuditCoverageLow": (" < 0.8", " < 0.4"), "SmapsAuditDown": ('up{job="smaps-audit"} == 0', "up == 0")}
+    with tempfile.TemporaryDirectory() as directory:
+        copies = pathlib.Path(directory)
+        for path in shipped.RULES:
+            text = path.read_text()
+            for old, new in changes.values():
+                text = text.replace(old, new)
+            (copies / path.name).write_text(text)
+        test = copies / "hosts.test.yml"
+        test.write_text((HERE / "hosts.test.yml").read_text().replace("../../monitoring/rules/", ""))
+        done = promtool("test", "rules", test)
+        assert done.returncode == 1, done.stdout
+        assert set(re.findall(r"alertname: (\w+), time", done.stderr + done.stdout)) == set(changes), done.stderr
 
 
 def amtool_and_promtool_accept_the_examples() -> None:
@@ -72,6 +77,21 @@ def amtool_and_promtool_accept_the_examples() -> None:
         config.write_text(shipped.PROMETHEUS.read_text().replace("/etc/prometheus/rules", str(shipped.MONITORING / "rules")))
         done = promtool("check", "config", config)
         assert done.returncode == 0 and "3 rule files found" in done.stdout, done.stdout + done.stderr
+
+
+def promtool_accepts_what_the_fleets_page_advises() -> None:
+    blocks = re.findall(r"(?s)```yaml\n(.*?)```", (shipped.ROOT / "docs" / "fleet.md").read_text())
+    assert len(blocks) > 4, blocks
+    with tempfile.TemporaryDirectory() as directory:
+        for i, block in enumerate(blocks):
+            config = pathlib.Path(directory, f"{i}.yml")
+            config.write_text(block.replace("/etc/prometheus/rules", str(shipped.MONITORING / "rules")))
+            done = promtool("check", "config", config)
+            assert done.returncode == 0, (block, done.stdout + done.stderr)
+    kept = next(found for block in blocks for found in re.findall(r"regex: (process_\S+)", block))
+    dropped = {name for name in shipped.table_of_metrics() if not re.fullmatch(kept, name)}
+    assert not dropped & shipped.needed_by_rules(), dropped & shipped.needed_by_rules()
+    assert len(dropped) > 20, dropped
 
 
 def the_table_of_alerts_is_right() -> None:
@@ -154,6 +174,7 @@ CASES = (
     every_alert_fires_and_every_alert_holds_its_tongue,
     a_rule_that_is_wrong_is_seen,
     amtool_and_promtool_accept_the_examples,
+    promtool_accepts_what_the_fleets_page_advises,
     the_table_of_alerts_is_right,
     every_alert_has_a_receiver_and_is_known_to_the_routes,
     what_tests_shorten_is_all_that_waits,

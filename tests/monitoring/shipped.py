@@ -108,6 +108,12 @@ def names_in(expression: str) -> tuple[dict[str, set[str]], set[str]]:
     return metrics, joined
 
 
+def needed_by_rules() -> set[str]:
+    """The metrics of the table that some rule or alert asks for."""
+    expressions = [text for path in RULES for text in (*rule_expressions(path), *annotation_expressions(path))]
+    return {name for text in expressions for name in names_in(text)[0]} & set(table_of_metrics())
+
+
 def complaints_about(expression: str) -> list[str]:
     """What in it no host exports and no rule records."""
     table, rules = table_of_metrics(), set(recorded())

@@ -74,14 +74,16 @@ class Server:
 
 
 class Prometheus(Server):
-    """Scrapes each second what `jobs` say. `rules`: files. `alertmanagers`: HOST:PORT. `consoles`: templates and libraries."""
+    """Scrapes each second, or `seconds`, what `jobs` say. `rules`: files. `alertmanagers`: HOST:PORT. `consoles`: templates and
+    libraries."""
 
     def __init__(self, directory: pathlib.Path, jobs: list[dict], *, rules: Sequence[pathlib.Path] = (),
-                 alertmanagers: Sequence[str] = (), consoles: tuple[pathlib.Path, pathlib.Path] | None = None) -> None:
+                 alertmanagers: Sequence[str] = (), consoles: tuple[pathlib.Path, pathlib.Path] | None = None,
+                 seconds: int = 1) -> None:
         super().__init__(directory)
         config = directory / "prometheus.yml"  # JSON is YAML
         config.write_text(json.dumps({
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": {what: f"{seconds}s" for what in ("scrape_interval", "scrape_timeout", "evaluation_interval")},
             "rule_files": [str(path) for path in rules], "scrape_configs": jobs,
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": list(alertmanagers)}]}] if alertmanagers else []}}))
         self.command = [program("prometheus"), f"--config.file={config}", f"--storage.tsdb.path={directory / 'data'}",
