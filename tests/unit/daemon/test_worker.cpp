@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   options.scratch = UniqueFd{service::kScratchFd};
   options.heart = UniqueFd{service::kHeartFd};
   if (argc > 2) options.proc_root = argv[2];
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef SMAPS_AUDIT_SANITIZED
   options.sandbox = false;
 #endif
   options.once_confined = [fault] {
