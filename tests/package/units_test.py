@@ -70,6 +70,12 @@ class Units(unittest.TestCase):
         self.assertEqual(unit["WatchdogSec"], "1min")
         self.assertLess(int(deadline.group(1)), 60)
 
+    def test_the_memory_limit_leaves_room_for_what_the_worker_may_have(self):
+        """Its address space, the capture in the making, and the parent (docs/performance.md: 16 MiB at 2 000 processes)."""
+        unit = dict(settings(SERVICES["smaps-auditd.service"]))
+        worker = re.search(r'"memory_limit": "(\d+)MiB"', (ROOT / "config/smaps-auditd.json").read_text())
+        self.assertGreaterEqual(int(unit["MemoryMax"].removesuffix("M")), int(worker.group(1)) + 64 + 32)
+
     def test_each_directive_of_the_services_sandbox_is_explained(self):
         text = SERVICES["smaps-auditd.service"].read_text()
         for paragraph in text.split("[Service]")[1].split("[Install]")[0].strip().split("\n\n"):
