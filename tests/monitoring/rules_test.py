@@ -160,6 +160,23 @@ def no_page_names_a_metric_that_is_not_there() -> None:
             assert name in known or any(each.startswith(name) for each in known if name.endswith("_")), (page.name, name)
 
 
+def runbooks_name_what_is_there() -> None:
+    catalog = (shipped.ROOT / "systemd" / "smaps-auditd.catalog").read_text()
+    settings = (shipped.ROOT / "docs" / "configuration.md").read_text()
+    for page in shipped.MONITORING.glob("runbooks/*.md"):
+        text = page.read_text()
+        assert text.startswith(f"# {page.stem}\n"), page
+        for heading in ("**What it means.**", "**Is it urgent?**", "## Do this", "## When it ends"):
+            assert heading in text, (page.name, heading)
+        assert all(word in catalog for word in re.findall(r"MESSAGE_ID=(\w+)", text)), page.name
+        for key in re.findall(r"`((?:audit|worker|targets|limits|web|store|probe|paths)\.[a-z_]+)`", text):
+            assert f"| `{key}` |" in settings, (page.name, key)
+        for alert in re.findall(r"SmapsAudit\w+", text):
+            assert alert in shipped.alerts(), (page.name, alert)
+        for path in re.findall(r"\b(docs/\w+\.md|[A-Z]+\.md)", text):
+            assert (shipped.ROOT / path).exists(), (page.name, path)
+
+
 def the_lint_sees_what_is_wrong() -> None:
     for text in ("smaps_audit_nothing > 0", 'smaps_audit_findings{target="x"}', "sum by (colour) (smaps_audit_findings)",
                  "rate(smaps_audit_nothing[5m])", 'instance:nothing:sum{defect="K01"}'):
@@ -181,6 +198,7 @@ CASES = (
     every_alert_says_what_to_do,
     no_name_is_invented,
     no_page_names_a_metric_that_is_not_there,
+    runbooks_name_what_is_there,
     the_lint_sees_what_is_wrong,
 )
 
