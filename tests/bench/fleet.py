@@ -194,7 +194,7 @@ def measure(hosts: Hosts, count: int, interval: int, window: int, directory: pat
             "series": after["prometheus_tsdb_head_series"],
             "per_host": one(prometheus, "avg(scrape_samples_scraped)"),
             "recorded": one(prometheus, 'count({__name__=~".+:.+"})'),
-            "global": one(prometheus, 'count({__name__=~"release.*:.+"})'),
+            "global": one(prometheus, 'count({__name__=~"release(_defect)?:smaps_audit_.*"})'),
             "samples": per_second("prometheus_tsdb_head_samples_appended_total"),
             "cpu": per_second("process_cpu_seconds_total"),
             "rss": after["process_resident_memory_bytes"],

@@ -48,7 +48,7 @@ def federation(edge: Prometheus) -> dict:
     """Of two shards (the same one, twice), as docs/fleet.md has it."""
     shards = [{"targets": [f"127.0.0.1:{edge.port}"], "labels": {"shard": shard}} for shard in ("a", "b")]
     return {"job_name": "federate", "honor_labels": True, "metrics_path": "/federate",
-            "params": {"match[]": ['{__name__=~"release.*"}']}, "static_configs": shards}
+            "params": {"match[]": ['{__name__=~"release(_defect)?:smaps_audit_.*"}']}, "static_configs": shards}
 
 
 @dataclasses.dataclass
