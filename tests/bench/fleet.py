@@ -223,7 +223,7 @@ def table(rows: list[dict[str, float]], interval: int, window: int) -> str:
         ("`release…` series", lambda r: f"{r['global']:.0f}"),
     ]
     lines = [f"Scraped and evaluated each {interval:.0f} s, measured over {window:.0f} s after everything had been seen; {cpu_name()}, "
-             f"{os.cpu_count()} CPUs, Linux {platform.release()}, {version()}, {time.strftime('%Y-%m-%d')}.", "",
+             f"{os.cpu_count()} CPUs, Linux {platform.release()}, {version()}, {time.strftime('%Y-%m-%d')}; load of the machine at the end: {os.getloadavg()[1]:.1f} (5 minutes).", "",
              "| " + " | ".join(["", *(value(row) for row in rows for _, value in columns[:1])]) + " |",
              "|---" + "|---:" * len(rows) + "|"]
     lines += ["| " + " | ".join([name, *(value(row) for row in rows)]) + " |" for name, value in columns[1:]]
