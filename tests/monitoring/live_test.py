@@ -182,6 +182,8 @@ def a_host_that_is_not_watched_has_no_deficit_and_a_bad_kernel_inhibits_nobody(b
     def alert(name: str, **labels: str) -> dict:
         return {"labels": {"alertname": name, "job": "smaps-audit", **labels}}
 
+    if not has_mount_namespaces():  # which its templates need
+        return
     config = shipped.shortened(shipped.ALERTMANAGER.read_text())
     with Alertmanager(bench.directory / "alertmanager", config) as alertmanager:
         alertmanager.wait_until_ready()
