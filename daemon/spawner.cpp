@@ -23,7 +23,8 @@ namespace smaps_audit::service {
 namespace {
 
 constexpr std::size_t kWorkerFds = 4;
-constexpr int kControlFd = 3;  // of the spawner
+constexpr int kControlFd = 3;   // of the spawner
+constexpr int kEndPauses = 50;  // of 0.1 s, at most, until its workers are gone
 
 struct SpawnOrder {
   enum class Kind : std::uint8_t { start, kill };
@@ -78,8 +79,18 @@ class SpawnerLoop {
     }
   }
 
-  void kill_all() {
+  // Whoever stops the service is to find nothing left of it. What not even SIGKILL ends is left
+  // behind.
+  void end_all() {
     for (const pid_t pid : workers_) ::kill(pid, SIGKILL);
+    sigset_t child;
+    ::sigemptyset(&child);
+    ::sigaddset(&child, SIGCHLD);
+    const timespec pause{0, 100'000'000};
+    for (int i = 0; i < kEndPauses && !workers_.empty(); ++i) {
+      ::sigtimedwait(&child, nullptr, &pause);
+      reap();
+    }
   }
 
  private:
@@ -198,7 +209,7 @@ Result<Spawner> Spawner::start(const SpawnerOptions& options) {
     ::close_range(kControlFd + 1, ~0U, 0);
     SpawnerLoop loop{kControlFd, options};
     loop.run();
-    loop.kill_all();
+    loop.end_all();
     ::_exit(EXIT_SUCCESS);
   }
   return Spawner{pid, std::move(ours)};

@@ -46,7 +46,8 @@ struct SpawnerOptions {
   std::uint64_t worker_memory_bytes = 0;    ///< RLIMIT_AS; 0: none (address sanitizer)
 };
 
-/// The parent's end. Its destructor ends the spawner, and with it every worker.
+/// The parent's end. Its destructor ends the spawner, and with it every worker; it waits for them
+/// for some seconds at most, since a worker in a read that hangs may outlive its SIGKILL.
 class Spawner {
  public:
   /// Forks; to be called with one thread, before the parent drops its capabilities.

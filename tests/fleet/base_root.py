@@ -31,20 +31,24 @@ LEFT_OUT = ("/usr/share/doc/*", "/usr/share/info/*", "/usr/share/locale/*", "/us
 PATIENCE_SECONDS = 600
 
 
-class NoRoot(Exception):
-    """There is no such root here; the text says why."""
+class RootError(Exception):
+    """A command on a root failed; the text says which, and what it said."""
+
+
+class NoRoot(RootError):
+    """No such root can be had here: a reason to skip."""
 
 
 def run(*command: str | os.PathLike[str]) -> str:
     try:
         done = subprocess.run(command, text=True, capture_output=True, check=False, stdin=subprocess.DEVNULL,
-                              timeout=PATIENCE_SECONDS, env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"})
+                              timeout=PATIENCE_SECONDS, env={**os.environ, "LC_ALL": "C"})
     except FileNotFoundError as error:
         raise NoRoot(f"{command[0]} is not installed: scripts/install-dependencies") from error
     except subprocess.TimeoutExpired as error:
-        raise NoRoot(f"{' '.join(map(str, command))}: no end after {PATIENCE_SECONDS} s") from error
+        raise RootError(f"{' '.join(map(str, command))}: no end after {PATIENCE_SECONDS} s") from error
     if done.returncode != 0:
-        raise NoRoot(f"{' '.join(map(str, command))}: {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}")
+        raise RootError(f"{' '.join(map(str, command))}: {done.returncode}\n{(done.stdout + done.stderr)[-2000:]}")
     return done.stdout
 
 
@@ -79,6 +83,8 @@ def pack(directory: pathlib.Path, archive: pathlib.Path) -> None:
 
 def in_root(directory: pathlib.Path, script: str) -> str:
     """Runs a script in it, in namespaces of its own: nothing that it mounts or starts stays. What it said."""
+    # With a pid 1 of our own systemctl does not see that it is in a chroot.
+    script = f"export SYSTEMD_OFFLINE=1 DEBIAN_FRONTEND=noninteractive\n{script}"
     mounts = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/run" && exec chroot "$0" sh -ec "$1"'
     return run("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation", "private", "sh", "-ec", mounts, directory, script)
 
@@ -124,7 +130,10 @@ def fetch(more: Sequence[str] = ()) -> pathlib.Path:
     with private_apt.locked(archive.with_suffix(".lock")):
         if not archive.exists():
             with tempfile.TemporaryDirectory(dir=home, prefix=".new-") as work:
-                _build(archive, pathlib.Path(work), more)
+                try:
+                    _build(archive, pathlib.Path(work), more)
+                except RootError as error:
+                    raise NoRoot(str(error)) from error
     return archive
 
 

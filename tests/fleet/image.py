@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A root file system made fit to boot in vm_disk.py, and the disk image of it. Python 3.11, standard library, e2fsprogs."""
+"""A root file system with the package installed, made fit to boot in vm_disk.py, and the disk image of it.
+Python 3.11, standard library, e2fsprogs."""
 
 from __future__ import annotations
 
 import pathlib
+import re
 import shutil
 import sys
+from collections.abc import Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "kernel"))
 import base_root  # noqa: E402
@@ -80,3 +83,30 @@ def make(root: pathlib.Path, image: pathlib.Path) -> None:
         disk.truncate(IMAGE_MIB << 20)
     base_root.run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal,^metadata_csum", "-E", "lazy_itable_init=1,root_owner=0:0",
                   "-m", "0", "-d", root, image)
+
+
+def dependencies(deb: pathlib.Path) -> list[str]:
+    """The packages that it needs, each by its first name."""
+    words = base_root.run("dpkg-deb", "--field", deb, "Depends").split(",")
+    return [re.match(r"[^ (|]+", word.strip())[0] for word in words]
+
+
+def newer(deb: pathlib.Path, directory: pathlib.Path) -> pathlib.Path:
+    """The same package under a later version."""
+    tree = directory / "newer"
+    base_root.run("dpkg-deb", "--raw-extract", deb, tree)
+    control = tree / "DEBIAN/control"
+    text, count = re.subn(r"(?m)^(Version: .*)$", r"\1+later", control.read_text())
+    if count != 1:
+        raise ValueError(f"{deb} has no version")
+    control.write_text(text)
+    later = directory / "later.deb"
+    base_root.run("dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, later)
+    shutil.rmtree(tree)
+    return later
+
+
+def install(root: pathlib.Path, deb: pathlib.Path, commands: Sequence[str] = ()) -> None:
+    """By dpkg, in that root; and what is to be done after it, line by line."""
+    shutil.copy(deb, root / "var/cache/smaps-auditd.deb")
+    base_root.in_root(root, "\n".join(["dpkg --install /var/cache/smaps-auditd.deb", "rm /var/cache/smaps-auditd.deb", *commands]))

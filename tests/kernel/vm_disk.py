@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import os
 import pathlib
 import select
@@ -149,7 +150,7 @@ def _command(vmlinuz: pathlib.Path, image: pathlib.Path, work: pathlib.Path, mac
             "-netdev", f"user,id=net{hosts}", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-kernel", str(vmlinuz),
             "-append", f"console=ttyS0 root=/dev/nvme0n1 rw panic=-1 oops=panic quiet net.ifnames=0 systemd.hostname={name} "
-                       f"{machine.append}".strip(),
+                       f"systemd.machine_id={hashlib.md5(name.encode()).hexdigest()} {machine.append}".strip(),
             *machine.extra_arguments]
 
 

@@ -266,6 +266,11 @@ def parent_and_spawner_take_everything_with_them(bench: Bench) -> None:
     service.process.kill()
     service.process.wait()
     wait_for("both ends", lambda: not alive(spawner) and not alive(worker))
+    service.start()
+    spawner, worker = service.spawner, service.worker()
+    service.process.terminate()
+    assert service.process.wait(timeout=60) == 0, service.log()
+    assert not alive(spawner) and not alive(worker), "systemd would have to kill what is left"
 
 
 def nobody_holds_more_than_the_design_says(bench: Bench) -> None:
