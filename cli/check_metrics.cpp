@@ -12,7 +12,7 @@
 namespace smaps_audit {
 
 void CheckMetrics::before_audit(KernelView& view, int pid) {
-  auto listing = service::list_process(view, pid);
+  auto listing = service::Screener{view}.list(pid);
   if (listing) processes_[pid].listing = *std::move(listing);
 }
 

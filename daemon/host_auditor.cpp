@@ -64,6 +64,7 @@ OrderDeadlines HostAuditor::deadlines_of(const Order& order) const {
                            .whole = settings_.audit.process_deadline};
   // The audit of a finding is made a second time, recorded.
   if (order.kind == OrderKind::audit) deadlines.whole = 2 * order.deadline + kAuditGrace;
+  if (order.kind == OrderKind::screen) deadlines.whole *= static_cast<int>(order.pids.size());
   return deadlines;
 }
 
@@ -244,11 +245,20 @@ void HostAuditor::take_audit(const AuditAnswer& answer, Nanoseconds now, Nanosec
   if (!changes.empty()) news_ = true;
 }
 
+// Of several that were to be screened, the one whose files it was at.
+int HostAuditor::ordered_pid(const WorkerLoss& loss) {
+  if (!loss.order) return 0;
+  const std::vector<int>& pids = loss.order->pids;
+  const bool screened = loss.order->kind == OrderKind::screen &&
+                        std::find(pids.begin(), pids.end(), loss.pid) != pids.end();
+  return screened ? loss.pid : loss.order->pid;
+}
+
 void HostAuditor::handle(const WorkerLoss& loss, Nanoseconds now, Nanoseconds /*wall*/) {
   ++worker_statistics_.restarts[loss.cause];
   listing_.reset();
   LogFields fields{{"cause", loss.cause}, {"detail", loss.detail}};
-  const int ordered = loss.order ? loss.order->pid : 0;
+  const int ordered = ordered_pid(loss);
   // An audit looks for others that share its target's memory; a list reads of everybody.
   const int listed = loss.pid != ordered ? loss.pid : 0;
   if (ordered != 0) scheduler_.stuck(ordered, now);

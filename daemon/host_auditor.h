@@ -68,6 +68,7 @@ class HostAuditor {
   void tend_store(Nanoseconds now, Nanoseconds wall);
   void take_up_card(Nanoseconds wall);
   void say_store_health();
+  static int ordered_pid(const WorkerLoss& loss);
   void finish_order(const Done& done, Nanoseconds now, Nanoseconds wall);
   [[nodiscard]] OrderDeadlines deadlines_of(const Order& order) const;
   Nanoseconds send(const Order& order, Nanoseconds now);  ///< when to look at it

@@ -156,8 +156,11 @@ std::string order_line(const Order& order) {
   std::string line{kOrderWords.at(static_cast<std::size_t>(order.kind))};
   if (order.pid != 0) line += " " + std::to_string(order.pid);
   if (order.kind == OrderKind::audit) line += " " + std::to_string(order.deadline.count());
+  if (order.kind == OrderKind::screen) {
+    line += " " + std::to_string(order.most_page_table_bytes.value_or(UINT64_MAX));
+  }
   if (order.capture) line += " capture";
-  for (const int pid : order.without) line += " " + std::to_string(pid);
+  for (const int pid : order.pids) line += " " + std::to_string(pid);
   return line + "\n";
 }
 
@@ -172,18 +175,23 @@ Result<Order> parse_order(std::string_view line) {
   if (kind == kOrderWords.end()) return bad();
   order.kind = static_cast<OrderKind>(kind - kOrderWords.begin());
   if (order.kind == OrderKind::ping) return words.size() == 1 ? Result<Order>{order} : bad();
-  if (order.kind == OrderKind::list) {
-    for (const std::string_view word : std::span{words}.subspan(1)) {
+  if (order.kind == OrderKind::list || order.kind == OrderKind::screen) {
+    std::size_t first = 1;
+    if (order.kind == OrderKind::screen) {
+      const auto most = words.size() > 2 ? parse_unsigned(words[first++]) : std::nullopt;
+      if (!most) return bad();
+      if (*most != UINT64_MAX) order.most_page_table_bytes = *most;
+    }
+    for (const std::string_view word : std::span{words}.subspan(first)) {
       const auto pid = pid_from(word);
-      if (!pid || order.without.size() == kMostLeftOut) return bad();
-      order.without.push_back(*pid);
+      if (!pid || order.pids.size() == kMostPids) return bad();
+      order.pids.push_back(*pid);
     }
     return order;
   }
   const auto pid = words.size() > 1 ? pid_from(words[1]) : std::nullopt;
   if (!pid) return bad();
   order.pid = *pid;
-  if (order.kind == OrderKind::screen) return words.size() == 2 ? Result<Order>{order} : bad();
   const auto deadline = words.size() > 2 ? parse_unsigned(words[2]) : std::nullopt;
   if (!deadline || *deadline > INT64_MAX) return bad();
   order.deadline = nanoseconds{static_cast<std::int64_t>(*deadline)};

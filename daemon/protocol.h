@@ -24,7 +24,7 @@ inline constexpr std::size_t kLongestLine = std::size_t{1} << 20;
 
 enum class OrderKind : std::uint8_t {
   list,    ///< every process: its names and what status says
-  screen,  ///< one process: status and smaps_rollup
+  screen,  ///< some processes: status and smaps_rollup of each
   audit,   ///< one process: as `smaps-audit check`
   ping,    ///< nothing, to see that it answers
 };
@@ -34,14 +34,18 @@ struct Order {
   int pid = 0;
   std::chrono::nanoseconds deadline{};  ///< of an audit
   bool capture = false;  ///< of an audit: record it into the scratch file if it is a finding
-  std::vector<int> without = {};  ///< of a list: their files are not touched; kMostLeftOut at most
+  /// Of a screening: which, kMostPids at most, in this order. Of a list: whose files are not
+  /// touched.
+  std::vector<int> pids = {};
+  /// Of a screening: smaps_rollup of what has more is not read.
+  std::optional<std::uint64_t> most_page_table_bytes = {};
   bool operator==(const Order&) const = default;
 };
 
 /// So that an order is written at once (PIPE_BUF).
-inline constexpr std::size_t kMostLeftOut = 256;
+inline constexpr std::size_t kMostPids = 256;
 
-/// "audit 4211 60000000000 capture\n", "list 17 4212\n"
+/// "audit 4211 60000000000 capture\n", "list 17 4212\n", "screen 3495253 4211 4212\n"
 std::string order_line(const Order& order);
 Result<Order> parse_order(std::string_view line);
 

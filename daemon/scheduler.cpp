@@ -8,6 +8,8 @@ namespace smaps_audit::service {
 namespace {
 
 constexpr double kTableBytes = 4096;
+/// Their answers wake the parent once; some milliseconds, after which the budgets are asked again.
+constexpr std::size_t kScreenedAtOnce = 32;
 /// Fewer page tables say more of the cost of a system call than of a walk.
 constexpr std::uint64_t kFewestTablesToLearnFrom = 64;
 constexpr double kLearningRate = 0.1;
@@ -86,6 +88,22 @@ Order Scheduler::audit_of(const Identity& identity) const {
           .capture = true};
 }
 
+std::optional<Order> Scheduler::screen_order(Nanoseconds now) {
+  Order order{.kind = OrderKind::screen};
+  screening_.clear();
+  while (!to_screen_.empty() && order.pids.size() < kScreenedAtOnce) {
+    const Identity identity = to_screen_.front();
+    to_screen_.pop_front();
+    if (!entries_.contains(identity) || is_quarantined(identity, now)) continue;
+    screening_.push_back(identity);
+    order.pids.push_back(identity.pid);
+  }
+  if (order.pids.empty()) return std::nullopt;
+  const double tables = ns(options_.stall_budget) / stall_ns_per_table_;
+  order.most_page_table_bytes = static_cast<std::uint64_t>(tables * kTableBytes);
+  return order;
+}
+
 Scheduler::Step Scheduler::next(Nanoseconds now) {
   accrue(now);
   if (const auto suspect = find_suspect(now); suspect && balance_ns_ > -kSuspectCreditNs) {
@@ -98,13 +116,7 @@ Scheduler::Step Scheduler::next(Nanoseconds now) {
     sweep_cpu_ = Nanoseconds{};
     return {list_order(now), now};
   }
-  while (!to_screen_.empty()) {
-    const Identity identity = to_screen_.front();
-    to_screen_.pop_front();
-    if (entries_.contains(identity) && !is_quarantined(identity, now)) {
-      return {Order{.kind = OrderKind::screen, .pid = identity.pid}, now};
-    }
-  }
+  if (auto screening = screen_order(now)) return {*std::move(screening), now};
   if (sweeping_ && !listing_) finish_sweep(now);
   Nanoseconds not_before = next_sweep_;
   if (const auto oldest = find_oldest(now, not_before)) return {audit_of(*oldest), now};
@@ -146,6 +158,7 @@ void Scheduler::listed(const std::vector<Target>& targets, const std::set<int>& 
 }
 
 void Scheduler::screened(const Screening& screening, Nanoseconds now) {
+  std::erase_if(screening_, [&](const Identity& each) { return each.pid == screening.pid; });
   const auto found = entries_.find({screening.pid, screening.start_time_ticks});
   if (found == entries_.end()) return;
   Entry& entry = found->second;
@@ -192,6 +205,9 @@ void Scheduler::look_into(const Identity& identity) {
 
 void Scheduler::stuck(int pid, Nanoseconds now) {
   listing_ = false;
+  // The others that it was to screen come next; their turn passes over what is in quarantine.
+  to_screen_.insert(to_screen_.begin(), screening_.begin(), screening_.end());
+  screening_.clear();
   const auto found = entries_.lower_bound({pid, 0});
   if (found == entries_.end() || found->first.pid != pid) return;
   Entry& entry = found->second;
@@ -217,7 +233,7 @@ void Scheduler::list_stuck(int pid, Nanoseconds now) {
 Order Scheduler::list_order(Nanoseconds now) const {
   Order order{.kind = OrderKind::list};
   for (const auto& [pid, quarantine] : unlisted_) {
-    if (quarantine.until > now && order.without.size() < kMostLeftOut) order.without.push_back(pid);
+    if (quarantine.until > now && order.pids.size() < kMostPids) order.pids.push_back(pid);
   }
   return order;
 }

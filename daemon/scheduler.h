@@ -122,6 +122,7 @@ class Scheduler {
   [[nodiscard]] bool is_beyond(const Entry& entry) const;
   void prolong(Quarantine& quarantine, Nanoseconds now) const;
   [[nodiscard]] Order list_order(Nanoseconds now) const;
+  std::optional<Order> screen_order(Nanoseconds now);
   [[nodiscard]] Nanoseconds due_at(const Entry& entry) const;
   [[nodiscard]] std::optional<Identity> find_suspect(Nanoseconds now) const;
   [[nodiscard]] std::optional<Identity> find_oldest(Nanoseconds now, Nanoseconds& next_due) const;
@@ -139,6 +140,7 @@ class Scheduler {
   std::map<Identity, Entry> entries_;
   std::map<int, Quarantine> unlisted_;  ///< by pid: lists leave them out
   std::deque<Identity> to_screen_;
+  std::vector<Identity> screening_;  ///< of the order under way, without an answer so far
   std::set<Identity> suspects_;
   bool listing_ = false;
   bool sweeping_ = false;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <memory>
 #include <new>
+#include <utility>
 
 #include "cli/audit_target.h"
 #include "cli/exit_code.h"
@@ -25,6 +26,9 @@
 
 namespace smaps_audit::service {
 namespace {
+
+/// About half of what a pipe holds.
+constexpr std::size_t kMostUnsaid = std::size_t{32} << 10;
 
 Nanoseconds cpu_used() {
   rusage usage{};
@@ -86,15 +90,15 @@ class Worker {
     const Nanoseconds cpu = cpu_used();
     const Nanoseconds begun = view_.monotonic_now();
     bool heard = true;
-    if (order.kind == OrderKind::list) heard = list(order.without);
-    if (order.kind == OrderKind::screen) {
-      heard = say(answer_line(screen_process(view_, order.pid)));
-    }
+    if (order.kind == OrderKind::list) heard = list(order.pids);
+    if (order.kind == OrderKind::screen) heard = screen(order);
     if (order.kind == OrderKind::audit) heard = audit(order);  // a ping is only Done
     heart_.at(0);
-    return heard && say(answer_line(Done{.cpu = cpu_used() - cpu,
-                                         .wall = view_.monotonic_now() - begun,
-                                         .peak_rss_bytes = peak_rss_bytes()}));
+    return heard &&
+           add(answer_line(Done{.cpu = cpu_used() - cpu,
+                                .wall = view_.monotonic_now() - begun,
+                                .peak_rss_bytes = peak_rss_bytes()})) &&
+           say_all();
   }
 
   bool list(const std::vector<int>& without) {
@@ -103,13 +107,20 @@ class Worker {
     if (!pids) return complain(pids.error()) == kExitClean;
     for (const int pid : *pids) {
       if (std::find(without.begin(), without.end(), pid) != without.end()) {
-        if (!say(answer_line(LeftOut{.pid = pid}))) return false;
+        if (!add(answer_line(LeftOut{.pid = pid}))) return false;
         continue;
       }
-      const auto process = list_process(view_, pid);
-      if (process && !say(answer_line(*process))) return false;
+      const auto process = screener_.list(pid);
+      if (process && !add(answer_line(*process))) return false;
     }
+    screener_.forget_all_but(*pids);
     return true;
+  }
+
+  bool screen(const Order& order) {
+    return std::all_of(order.pids.begin(), order.pids.end(), [&](int pid) {
+      return add(answer_line(screener_.screen(pid, order.most_page_table_bytes)));
+    });
   }
 
   bool audit(const Order& order) {
@@ -118,7 +129,7 @@ class Worker {
     answer.report = audit_target(view_, capabilities_, host_.pages, order.pid, options);
     if (order.capture && answer.report.verdict == Verdict::finding) record(order, answer);
     answer.json = process_to_json(answer.report);
-    return say(answer_line(answer));
+    return add(answer_line(answer));
   }
 
   // The audit once more, with every read kept. What is reported is what the capture will say.
@@ -168,6 +179,14 @@ class Worker {
     return report;
   }
 
+  // Many lines at once: each write wakes the parent.
+  [[nodiscard]] bool add(std::string_view line) {
+    unsaid_ += line;
+    return unsaid_.size() < kMostUnsaid || say_all();
+  }
+
+  [[nodiscard]] bool say_all() { return say(std::exchange(unsaid_, {})); }
+
   [[nodiscard]] bool say(std::string_view line) const {
     while (!line.empty()) {
       const ssize_t written = ::write(options_.answers.get(), line.data(), line.size());
@@ -182,7 +201,9 @@ class Worker {
   LiveKernelView live_;
   HeartbeatWriter heart_;
   HeartbeatView view_{live_, heart_};
+  Screener screener_{view_};
   LineReader orders_;
+  std::string unsaid_;
   HostInfo host_;
   KernelCapabilities capabilities_;
   std::shared_ptr<MmSharing> sharing_ = std::make_shared<MmSharing>();

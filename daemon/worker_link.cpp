@@ -168,7 +168,8 @@ bool WorkerLink::is_asked_for(const Answer& answer) const {
     return order_->kind == OrderKind::audit && order_->pid == audit->report.pid;
   }
   if (const auto* screening = std::get_if<Screening>(&answer)) {
-    return order_->kind == OrderKind::screen && order_->pid == screening->pid;
+    return order_->kind == OrderKind::screen && std::find(order_->pids.begin(), order_->pids.end(),
+                                                          screening->pid) != order_->pids.end();
   }
   if (std::holds_alternative<ProcessListing>(answer) || std::holds_alternative<LeftOut>(answer)) {
     return order_->kind == OrderKind::list;

@@ -6,7 +6,8 @@
 
 Two pages are captured on this machine, with as many groups as the metrics ever name: of a service that found a lie, and of
 one that found none. Three hosts in four play the first one on a kernel with K01. Names of hosts and groups differ from host to
-host; counters and times go on, gauges waver. --brief: with one probe instead of all. --write: puts the table into docs/fleet.md. Numbers are printed, never asserted.
+host; counters and times go on, gauges waver. --brief: with one probe instead of all. --write: puts the tables into
+docs/fleet.md. Numbers are printed, never asserted.
 Exit: 0, 1 (hosts are not scraped), 77 (no root, no packages). Python 3.11 with python3-jsonschema (Debian's own has it).
 """
 
@@ -194,7 +195,7 @@ def measure(hosts: Hosts, count: int, interval: int, window: int, directory: pat
             "series": after["prometheus_tsdb_head_series"],
             "per_host": one(prometheus, "avg(scrape_samples_scraped)"),
             "recorded": one(prometheus, 'count({__name__=~".+:.+"})'),
-            "global": one(prometheus, 'count({__name__=~"release.*:.+"})'),
+            "global": one(prometheus, 'count({__name__=~"release(_defect)?:smaps_audit_.*"})'),
             "samples": per_second("prometheus_tsdb_head_samples_appended_total"),
             "cpu": per_second("process_cpu_seconds_total"),
             "rss": after["process_resident_memory_bytes"],
@@ -222,8 +223,9 @@ def table(rows: list[dict[str, float]], interval: int, window: int) -> str:
         ("a panel of the fleet", lambda r: f"{1000 * r['query']:.1f} ms"),
         ("`release…` series", lambda r: f"{r['global']:.0f}"),
     ]
-    lines = [f"Scraped and evaluated each {interval:.0f} s, measured over {window:.0f} s after everything had been seen; {cpu_name()}, "
-             f"{os.cpu_count()} CPUs, Linux {platform.release()}, {version()}, {time.strftime('%Y-%m-%d')}.", "",
+    lines = [f"Scraped and evaluated each {interval} s, measured over {window} s after everything had been seen; {cpu_name()}, "
+             f"{os.cpu_count()} CPUs, Linux {platform.release()}, {version()}, {time.strftime('%Y-%m-%d')}; load of the machine at "
+             f"the end: {os.getloadavg()[1]:.1f} (5 minutes).", "",
              "| " + " | ".join(["", *(value(row) for row in rows for _, value in columns[:1])]) + " |",
              "|---" + "|---:" * len(rows) + "|"]
     lines += ["| " + " | ".join([name, *(value(row) for row in rows)]) + " |" for name, value in columns[1:]]
@@ -247,9 +249,10 @@ def extrapolated(rows: list[dict[str, float]], interval: int) -> str:
         ("all rules once", lambda n: f"{line('rules_all')(n):.1f} s"),
         ("pages, on the wire", lambda n: f"{8 * n * large['page'] / interval / 1e6:.0f} Mbit/s"),
     ]
-    lines = [f"Extrapolated by the straight line through {small['hosts']:.0f} and {large['hosts']:.0f} hosts, which is all that it "
-             f"is: {interval} s, one Prometheus, the same machine.", "",
-             "| hosts | " + " | ".join(f"{size:,}".replace(",", " ") for size in sizes) + " |", "|---" + "|---:" * len(sizes) + "|"]
+    lines = [f"Extrapolated by the straight line through {small['hosts']:.0f} and {large['hosts']:.0f} hosts, which is all that "
+             f"it is: {interval} s, one Prometheus, the same machine.", "",
+             "| hosts | " + " | ".join(f"{size:,}".replace(",", " ") for size in sizes) + " |",
+             "|---" + "|---:" * len(sizes) + "|"]
     lines += ["| " + " | ".join([name, *(value(size) for size in sizes)]) + " |" for name, value in columns]
     return "\n".join(lines)
 

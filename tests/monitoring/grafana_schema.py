@@ -23,6 +23,7 @@ from private_apt import AptError  # noqa: E402
 
 PACKAGES = ("@grafana/schema@13.2.3", "typescript@5.9.3", "tslib@2.8.1")
 NPM_SECONDS = 180
+NPM_OPTIONS = ("--silent", "--no-audit", "--no-fund", "--no-save", "--no-package-lock", "--ignore-scripts", "--prefix", ".")
 COMPILER_OPTIONS = ("--noEmit", "--strict", "--skipLibCheck", "--moduleResolution", "bundler", "--module", "esnext", "--target",
                     "es2022", "--pretty", "false")
 
@@ -37,9 +38,8 @@ def modules() -> pathlib.Path:
             return directory
         with tempfile.TemporaryDirectory(dir=home) as work:
             try:
-                answer = subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-save", "--no-package-lock",
-                                         "--ignore-scripts", "--prefix", ".", *PACKAGES], cwd=work, text=True,
-                                        capture_output=True, check=False, timeout=NPM_SECONDS, stdin=subprocess.DEVNULL)
+                answer = subprocess.run(["npm", "install", *NPM_OPTIONS, *PACKAGES], cwd=work, text=True, capture_output=True,
+                                        check=False, timeout=NPM_SECONDS, stdin=subprocess.DEVNULL)
             except (FileNotFoundError, subprocess.TimeoutExpired) as error:
                 raise AptError(f"npm install {' '.join(PACKAGES)}: {error}") from error
             if answer.returncode != 0 or not pathlib.Path(work, "node_modules").is_dir():

@@ -95,7 +95,8 @@ def promtool_accepts_what_the_fleets_page_advises() -> None:
 
 
 def the_table_of_alerts_is_right() -> None:
-    rows = dict(re.findall(r"(?m)^\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+ \| \d+ \w) \|", (shipped.MONITORING / "README.md").read_text()))
+    page = (shipped.MONITORING / "README.md").read_text()
+    rows = dict(re.findall(r"(?m)^\| \[(\w+)\]\(runbooks/\1\.md\) \| (\w+ \| \d+ \w) \|", page))
     rules = "".join(path.read_text() for path in shipped.RULES)
     told = re.findall(r"(?s)- alert: (\w+)\n.*?for: (\d+)(\w)\n.*?severity: (\w+)", rules)
     assert rows == {name: f"{severity} | {number} {unit}" for name, number, unit, severity in told}, rows
@@ -118,11 +119,15 @@ def every_alert_has_a_receiver_and_is_known_to_the_routes() -> None:
 
 
 def what_tests_shorten_is_all_that_waits() -> None:
+    def waits(text: str) -> list[str]:
+        return re.findall(r"\b(?:for|group_wait): *(\S+)", re.sub(r"(?m)#.*$", "", text))
+
     for path in (*shipped.RULES, shipped.ALERTMANAGER):
-        waits = re.findall(r"\b(?:for|group_wait): *\S+", re.sub(r"(?m)#.*$", "", path.read_text()))
-        assert len(shipped.WAITING.findall(path.read_text())) == len(waits), path
-        assert all(re.fullmatch(r"(?:for|group_wait): 1s", wait)
-                   for wait in re.findall(r"\b(?:for|group_wait): *\S+", re.sub(r"(?m)#.*$", "", shipped.shortened(path.read_text()))))
+        text = path.read_text()
+        assert len(shipped.WAITING.findall(text)) == len(waits(text)), path
+        assert set(waits(shipped.shortened(text))) <= {"1s"}, path
+    sed = subprocess.run(["sed", "-E", shipped.WAITING_AS_SED, shipped.ALERTMANAGER], capture_output=True, text=True, check=True)
+    assert sed.stdout == shipped.shortened(shipped.ALERTMANAGER.read_text())
 
 
 def every_alert_says_what_to_do() -> None:
@@ -160,6 +165,23 @@ def no_page_names_a_metric_that_is_not_there() -> None:
             assert name in known or any(each.startswith(name) for each in known if name.endswith("_")), (page.name, name)
 
 
+def runbooks_name_what_is_there() -> None:
+    catalog = (shipped.ROOT / "systemd" / "smaps-auditd.catalog").read_text()
+    settings = (shipped.ROOT / "docs" / "configuration.md").read_text()
+    for page in shipped.MONITORING.glob("runbooks/*.md"):
+        text = page.read_text()
+        assert text.startswith(f"# {page.stem}\n"), page
+        for heading in ("**What it means.**", "**Is it urgent?**", "## Do this", "## When it ends"):
+            assert heading in text, (page.name, heading)
+        assert all(word in catalog for word in re.findall(r"MESSAGE_ID=(\w+)", text)), page.name
+        for key in re.findall(r"`((?:audit|worker|targets|limits|web|store|probe|paths)\.[a-z_]+)`", text):
+            assert f"| `{key}` |" in settings, (page.name, key)
+        for alert in re.findall(r"SmapsAudit\w+", text):
+            assert alert in shipped.alerts(), (page.name, alert)
+        for path in re.findall(r"\b(docs/\w+\.md|[A-Z]+\.md)", text):
+            assert (shipped.ROOT / path).exists(), (page.name, path)
+
+
 def the_lint_sees_what_is_wrong() -> None:
     for text in ("smaps_audit_nothing > 0", 'smaps_audit_findings{target="x"}', "sum by (colour) (smaps_audit_findings)",
                  "rate(smaps_audit_nothing[5m])", 'instance:nothing:sum{defect="K01"}'):
@@ -181,6 +203,7 @@ CASES = (
     every_alert_says_what_to_do,
     no_name_is_invented,
     no_page_names_a_metric_that_is_not_there,
+    runbooks_name_what_is_there,
     the_lint_sees_what_is_wrong,
 )
 

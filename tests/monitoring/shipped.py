@@ -69,15 +69,16 @@ def console_queries(path: pathlib.Path) -> Iterator[str]:
         yield formed.replace('\\"', '"')
 
 
+# data-expr="…" as it is, or data-expr="{{ printf "…" … }}".
+PANEL_QUERY = re.compile(r"""data-expr\d*="(?:\{\{ printf "((?:[^"\\]|\\.)*)"[^}]*\}\}|([^"]*))\"""")
+
+
 def console_panels(path: pathlib.Path, instance: str) -> list[list[str]]:
     """The queries of each chart of a console, as its page has them for that instance."""
     panels = []
     for tag in re.findall(r"<figure [^\n]*>", path.read_text()):
-        queries = []
-        for literal, formed in re.findall(r'data-expr\d*="(?:([^"{][^"]*(?:\{[^{"][^"]*)*)|\{\{ printf "((?:[^"\\]|\\.)*)"[^}]*\}\})"', tag):
-            query = html.unescape(literal) if literal else formed.replace('\\"', '"').replace("%q", json.dumps(instance))
-            queries.append(query)
-        panels.append(queries)
+        panels.append([formed.replace('\\"', '"').replace("%q", json.dumps(instance)) if formed else html.unescape(literal)
+                       for formed, literal in PANEL_QUERY.findall(tag)])
     return panels
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The units as they are written: what systemd says of them without running them, and what docs/platform.md 3 found out.
+"""The units and the package's sources as they are written: what systemd says of the units without running them, what
+docs/platform.md 3 found out, and what has to be said in two places.
 
     units_test.py
 
@@ -70,10 +71,29 @@ class Units(unittest.TestCase):
         self.assertEqual(unit["WatchdogSec"], "1min")
         self.assertLess(int(deadline.group(1)), 60)
 
+    def test_the_memory_limit_leaves_room_for_what_the_worker_may_have(self):
+        """Its address space, the capture in the making, and the parent (docs/performance.md: 16 MiB at 2 000 processes)."""
+        unit = dict(settings(SERVICES["smaps-auditd.service"]))
+        worker = re.search(r'"memory_limit": "(\d+)MiB"', (ROOT / "config/smaps-auditd.json").read_text())
+        self.assertGreaterEqual(int(unit["MemoryMax"].removesuffix("M")), int(worker.group(1)) + 64 + 32)
+
     def test_each_directive_of_the_services_sandbox_is_explained(self):
         text = SERVICES["smaps-auditd.service"].read_text()
         for paragraph in text.split("[Service]")[1].split("[Install]")[0].strip().split("\n\n"):
             self.assertTrue(paragraph.startswith("# "), paragraph)
+
+
+class Sources(unittest.TestCase):
+    def test_the_package_has_the_version_of_the_programs(self):
+        said = re.match(r"smaps-auditd \(([^)]*)\)", (ROOT / "packaging/debian/changelog").read_text()).group(1)
+        self.assertRegex((ROOT / "CMakeLists.txt").read_text(), rf"project\(smaps-auditd VERSION {re.escape(said)} ")
+
+    def test_what_the_package_needs_is_installed_by_the_script(self):
+        needed = re.search(r"^Build-Depends:\n(.*?)^\S", (ROOT / "packaging/debian/control").read_text(), re.MULTILINE | re.DOTALL).group(1)
+        names = set(re.findall(r"^ ([a-z0-9.+-]+)", needed, re.MULTILINE)) - {"debhelper-compat"} | {"debhelper", "build-essential"}
+        script = (ROOT / "scripts/install-dependencies").read_text()
+        installed = re.search(r"^packages=\((.*?)^\)", script, re.MULTILINE | re.DOTALL).group(1).split()
+        self.assertEqual(names - set(installed), set())
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class GroupOfTest : public testing::Test {
 };
 
 TEST_F(GroupOfTest, ListingHasAllThatRulesAskFor) {
-  const auto process = list_process(kernel, 7);
+  const auto process = Screener{kernel}.list(7);
   ASSERT_TRUE(process);
   EXPECT_EQ(process->comm, "nginx");
   EXPECT_EQ(process->executable, "/usr/sbin/nginx");
@@ -39,7 +39,7 @@ TEST_F(GroupOfTest, ListingHasAllThatRulesAskFor) {
 }
 
 TEST_F(GroupOfTest, EveryKindOfRuleReachesAListedProcess) {
-  const auto process = list_process(kernel, 7);
+  const auto process = Screener{kernel}.list(7);
   ASSERT_TRUE(process);
   for (const TargetRule& rule : {TargetRule{.group = "g", .comms = {"nginx"}},
                                  TargetRule{.group = "g", .executables = {"/usr/sbin/*"}},
@@ -61,11 +61,11 @@ TEST_F(GroupOfTest, WhatIsNotTheRestIsListedAllTheSame) {
   kernel.remove("/proc/7/cgroup");
   kernel.remove("/proc/7/exe");
   kernel.remove("/proc/7/status");
-  const auto process = list_process(kernel, 7);
+  const auto process = Screener{kernel}.list(7);
   ASSERT_TRUE(process);
   EXPECT_EQ(process->cgroup, "");
   EXPECT_EQ(group_of({})(*process)->name, "none");
-  EXPECT_FALSE(list_process(kernel, 8));
+  EXPECT_FALSE(Screener{kernel}.list(8));
 }
 
 TEST(ExportChoice, GoesByRulesFindingsAndSize) {

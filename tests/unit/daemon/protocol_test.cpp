@@ -25,8 +25,9 @@ TEST(Protocol, SaysOrdersInWords) {
   const Order audit{.kind = OrderKind::audit, .pid = 4211, .deadline = 60s, .capture = true};
   EXPECT_EQ(order_line(audit), "audit 4211 60000000000 capture\n");
   for (const Order& order :
-       {audit, Order{.kind = OrderKind::list}, Order{.kind = OrderKind::screen, .pid = 1},
-        Order{.kind = OrderKind::list, .without = {17, 2147483647}}, Order{.kind = OrderKind::ping},
+       {audit, Order{.kind = OrderKind::list}, Order{.kind = OrderKind::screen, .pids = {1}},
+        Order{.kind = OrderKind::screen, .pids = {1, 7}, .most_page_table_bytes = 4096},
+        Order{.kind = OrderKind::list, .pids = {17, 2147483647}}, Order{.kind = OrderKind::ping},
         Order{.kind = OrderKind::audit, .pid = 7}}) {
     const auto parsed = parse_order(order_line(order));
     ASSERT_TRUE(parsed.ok()) << order_line(order);
@@ -36,18 +37,19 @@ TEST(Protocol, SaysOrdersInWords) {
 
 TEST(Protocol, RefusesOrdersThatMakeNoSense) {
   for (const std::string line :
-       {"", "list 0", "list x", "ping 1", "screen", "screen 0", "screen x", "screen 1 2", "audit 1",
-        "audit 1 -5", "audit 1 5 6", "audit 99999999999 5", "quit now", "reboot", "LIST"}) {
+       {"", "list 0", "list x", "ping 1", "screen", "screen 0", "screen x", "screen 1",
+        "screen x 1", "screen 1 0", "audit 1", "audit 1 -5", "audit 1 5 6", "audit 99999999999 5",
+        "quit now", "reboot", "LIST"}) {
     EXPECT_FALSE(parse_order(line).ok()) << line;
   }
 }
 
 TEST(Protocol, WritesTheLongestOrderAtOnce) {
   Order order{.kind = OrderKind::list};
-  order.without.assign(kMostLeftOut, INT32_MAX);
+  order.pids.assign(kMostPids, INT32_MAX);
   EXPECT_LT(order_line(order).size(), static_cast<std::size_t>(PIPE_BUF));
   EXPECT_TRUE(parse_order(order_line(order)).ok());
-  order.without.push_back(1);
+  order.pids.push_back(1);
   EXPECT_FALSE(parse_order(order_line(order)).ok());
 }
 

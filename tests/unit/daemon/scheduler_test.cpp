@@ -57,9 +57,11 @@ class Simulation {
         scheduler_.listed(targets_, {}, now_);
         break;
       case OrderKind::screen:
-        ++screenings_[order.pid];
-        scheduler_.screened(screening_of(order.pid, order.pid == suspicious_pid_), now_);
-        cost = 100us;
+        for (const int pid : order.pids) {
+          ++screenings_[pid];
+          scheduler_.screened(screening_of(pid, pid == suspicious_pid_), now_);
+        }
+        cost = 100us * order.pids.size();
         break;
       case OrderKind::audit:
         ++audits_[order.pid];
@@ -88,6 +90,35 @@ TEST(Scheduler, ScreensEveryTargetInEachInterval) {
     EXPECT_NEAR(static_cast<double>(simulation.screenings_[pid]), 40, 2);
   }
   EXPECT_EQ(simulation.scheduler_.statistics(simulation.now_).overruns, 0U);
+}
+
+TEST(Scheduler, ScreensTheOthersOfAnOrderThatOneOfThemGotStuckIn) {
+  Scheduler scheduler{{}, 0ns, 1};
+  ASSERT_EQ(scheduler.next(0ns).order->kind, OrderKind::list);
+  scheduler.listed(many(40), {}, 0ns);
+  const Order first = *scheduler.next(0ns).order;
+  ASSERT_EQ(first.pids.size(), 32U);
+  EXPECT_EQ(first.pids.front(), 1);
+  EXPECT_GT(first.most_page_table_bytes.value_or(0), kSmallTables);
+  EXPECT_LT(first.most_page_table_bytes.value_or(0), kHugeTables);
+  scheduler.screened(screening_of(1, false), 0ns);
+  scheduler.screened(screening_of(2, false), 0ns);
+  scheduler.stuck(4, 0ns);
+  const Order next = *scheduler.next(0ns).order;
+  ASSERT_EQ(next.pids.size(), 32U);
+  EXPECT_EQ(next.pids[0], 3);
+  EXPECT_EQ(next.pids[1], 5);
+  for (const int pid : next.pids) scheduler.screened(screening_of(pid, false), 0ns);
+  EXPECT_EQ(scheduler.next(0ns).order->pids, (std::vector<int>{36, 37, 38, 39, 40}));
+}
+
+TEST(Scheduler, PassesOverTheRestOfAnOrderThatWasLostOverNobodyInParticular) {
+  Scheduler scheduler{{}, 0ns, 1};
+  scheduler.next(0ns);
+  scheduler.listed(many(40), {}, 0ns);
+  scheduler.next(0ns);
+  scheduler.order_lost(0ns);
+  EXPECT_EQ(scheduler.next(0ns).order->pids.front(), 33);
 }
 
 TEST(Scheduler, AuditsEveryTargetInTurnAndSaysHowLongARotationTakes) {
@@ -216,10 +247,23 @@ TEST(Scheduler, ListsAtOnceAgainWithoutTheOneThatAListGotStuckOver) {
   ASSERT_TRUE(scheduler.next(0ns).order);
   scheduler.listed({target(1), target(2)}, {}, 0ns);
   Nanoseconds now = 10min;
-  EXPECT_TRUE(scheduler.next(now).order->without.empty());
+  // Whatever comes before the next list is done.
+  const auto next_list = [&] {
+    for (;;) {
+      const auto step = scheduler.next(now);
+      if (!step.order) {
+        now = step.not_before;
+      } else if (step.order->kind == OrderKind::list) {
+        return step.order->pids;
+      } else if (step.order->kind == OrderKind::audit) {
+        scheduler.audited({step.order->pid, 7}, false, now);
+      }
+    }
+  };
+  EXPECT_TRUE(next_list().empty());
   scheduler.list_stuck(2, now);
   scheduler.list_stuck(3, now);  // of which nothing is known
-  EXPECT_EQ(scheduler.next(now).order->without, (std::vector{2, 3}));
+  EXPECT_EQ(next_list(), (std::vector{2, 3}));
   scheduler.listed({target(1), target(2)}, {2, 3}, now);
   EXPECT_TRUE(scheduler.is_quarantined({2, 7}, now));
   EXPECT_FALSE(scheduler.is_quarantined({1, 7}, now));
@@ -227,10 +271,10 @@ TEST(Scheduler, ListsAtOnceAgainWithoutTheOneThatAListGotStuckOver) {
   EXPECT_EQ(scheduler.statistics(now).unlisted, 1U);
 
   now += 6min;
-  EXPECT_TRUE(scheduler.next(now).order->without.empty()) << "it gets another chance";
+  EXPECT_TRUE(next_list().empty()) << "it gets another chance";
   scheduler.list_stuck(3, now);
   now += 6min;
-  EXPECT_EQ(scheduler.next(now).order->without, std::vector{3}) << "twice as long";
+  EXPECT_EQ(next_list(), std::vector{3}) << "twice as long";
   scheduler.listed({target(1), target(2)}, {}, now);
   EXPECT_EQ(scheduler.statistics(now).unlisted, 0U) << "it has ended";
 }

@@ -90,7 +90,7 @@ TEST_F(WorkerLinkTest, KillsAWorkerOfWhichNoReadEndsAndSaysWhereItWas) {
   EXPECT_EQ(link_.next_start(), now_) << "the first comes at once";
   start();
   EXPECT_NE(link_.pid(), worker);
-  link_.send({.kind = OrderKind::list, .without = {17}}, kDeadlines, now_);
+  link_.send({.kind = OrderKind::list, .pids = {17}}, kDeadlines, now_);
   EXPECT_TRUE(wait_until([this] { return link_.is_idle(); }));
 }
 
