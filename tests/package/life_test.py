@@ -22,9 +22,7 @@ import sys
 import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "fleet"))
-import base_root  # noqa: E402
+from container import ROOT, base_root, needs_of
 
 CONFIGURATION = "etc/smaps-auditd/smaps-auditd.json"
 # What dpkg, ldconfig and systemd keep of any package, and the user that stays.
@@ -84,8 +82,7 @@ class Life(unittest.TestCase):
     def setUpClass(cls) -> None:
         stack = contextlib.ExitStack()
         cls.addClassCleanup(stack.close)
-        needs = re.findall(r"(?:^|, )([a-z0-9.+-]+)", run("dpkg-deb", "--field", package, "Depends"))
-        cls.root = stack.enter_context(base_root.unpacked(sorted(needs)))
+        cls.root = stack.enter_context(base_root.unpacked(needs_of(package)))
         work = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         shutil.copy(package, cls.root / "tmp/first.deb")
         shutil.copy(newer(work), cls.root / "tmp/newer.deb")
@@ -230,7 +227,7 @@ def main() -> int:
         print("SKIP: no lintian: scripts/install-dependencies")
         return 77
     try:
-        base_root.fetch()
+        base_root.fetch(needs_of(package))
     except (base_root.NoRoot, base_root.AptError) as error:
         print(f"SKIP: {error}")
         return 77
