@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -16,6 +17,14 @@ import never_wolf  # noqa: E402
 
 LACKS = """echo '{"ready":false,"adversary":"x","why":"no swap"}'; exit 77"""
 CRASHES = "exit 70"
+
+
+def runs(pid: int) -> bool:
+    try:
+        stat = pathlib.Path("/proc", str(pid), "stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 class Case(unittest.TestCase):
@@ -91,10 +100,14 @@ class Scripts(Case):
 
     def test_that_hang_end_with_all_that_they_started(self):
         with self.assertRaises(subprocess.TimeoutExpired):
-            host.run_script("sleep 60 & echo $! > $RESULTS/pid; wait", [], self.directory, 0.5)
-        pid = (self.directory / "pid").read_text().strip()
-        stat = pathlib.Path("/proc", pid, "stat")
-        self.assertTrue(not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z")
+            # Long enough for a busy machine to get to the pid.
+            host.run_script("sleep 600 & echo $! > $RESULTS/pid; wait", [], self.directory, 3)
+        pid = int((self.directory / "pid").read_text())
+        for _ in range(100):  # SIGKILL takes a moment
+            if not runs(pid):
+                return
+            time.sleep(0.1)
+        self.fail(f"{pid} goes on")
 
 
 if __name__ == "__main__":
