@@ -22,6 +22,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "kernel"), str(HERE.parent / "service"), str(HERE.parent / "monitoring")]
+import consoles  # noqa: E402
+import fetch_browser  # noqa: E402
 import shipped  # noqa: E402
 from auditd import wait_for  # noqa: E402
 from fleet_image import GROUP, PATIENCE_SECONDS, Host, booted, or_skip, play  # noqa: E402
@@ -47,7 +49,7 @@ class Fleet:
     def __init__(self, affected: Host, healthy: Host, directory: pathlib.Path, screenshots: pathlib.Path,
                  webhook: Webhook) -> None:
         self.affected, self.healthy, self.directory, self.webhook = affected, healthy, directory, webhook
-        self.screenshots = screenshots
+        self.screenshots, self.chromium = screenshots, fetch_browser.chromium()
         self.kernel_release = ""
 
     def watch(self, end: contextlib.ExitStack) -> None:
@@ -125,6 +127,10 @@ def the_healthy_host_is_silent(fleet: Fleet, _: contextlib.ExitStack) -> None:
     fleet.healthy.guest.power_off()
 
 
+def the_consoles_show_it(fleet: Fleet, _: contextlib.ExitStack) -> None:
+    consoles.show(fleet.chromium, fleet.prometheus, fleet.affected.name, fleet.kernel_release, PATIENCE_SECONDS, fleet.screenshots)
+
+
 def the_deficit_resolves_when_the_workload_stops(fleet: Fleet, _: contextlib.ExitStack) -> None:
     fleet.affected.run(f"systemctl disable --now {GROUP}")
     wait_for("the deficit's end", lambda: fleet.webhook.told(DEFICIT, "resolved", instance=fleet.affected.name, target=GROUP),
@@ -160,6 +166,7 @@ STEPS = (
     the_kernels_alert_arrives,
     the_healthy_host_is_silent,
     the_textfile_way,
+    the_consoles_show_it,
     the_deficit_resolves_when_the_workload_stops,
     the_kernels_alert_came_once_and_stays,
 )

@@ -100,11 +100,14 @@ class Guest:
         while GREETING not in self._line(end, "boot"):
             pass
 
-    def ask(self, script: str, timeout: float = COMMAND_SECONDS) -> tuple[int, str]:
-        """Runs a script of sh as root: its exit status, and what it said on stdout and stderr."""
+    def _send(self, script: str) -> None:
         self._number += 1
         word = base64.b64encode(script.encode()).decode()
         self._driver.sendall(f"{self._number} {word}\n".encode())
+
+    def ask(self, script: str, timeout: float = COMMAND_SECONDS) -> tuple[int, str]:
+        """Runs a script of sh as root: its exit status, and what it said on stdout and stderr."""
+        self._send(script)
         end = time.monotonic() + timeout
         doing = f"run: {script.strip()[:200]}"
         while not (line := self._line(end, doing)).startswith(f"begin {self._number} "):
@@ -122,12 +125,12 @@ class Guest:
 
     def reboot(self) -> None:
         """In an orderly way, and waits until it is there again."""
-        self.ask("systemctl --no-block reboot")
+        self._send("systemctl --no-block reboot")  # the answer may come, or not
         self.wait_for_driver()
 
     def power_off(self, timeout: float = COMMAND_SECONDS) -> None:
         """In an orderly way, and waits for its end."""
-        self.ask("systemctl --no-block poweroff")
+        self._send("systemctl --no-block poweroff")
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
