@@ -14,10 +14,15 @@ namespace smaps_audit {
 /// A process as one look at its stat shows it.
 struct MmUser {
   Nanoseconds at{};
-  bool complete = false;         ///< nothing was hidden from us, and it was not about to end
+  bool complete = false;  ///< nothing was hidden from us, and it was not about to end
+  bool kernel_thread = false;
+  bool shows_mm = false;
   int task = 0;                  ///< a living thread of it; 0: it has no mm
   std::uint64_t start_code = 0;  ///< users of one mm have both starts in common (so does a fork)
   std::uint64_t start_stack = 0;
+
+  /// Since it was listed; then it may have left behind another user of its mm, who was not.
+  [[nodiscard]] bool may_have_ended() const { return !kernel_thread && !shows_mm; }
 };
 
 /// Does another thread group use a target's mm (vfork, CLONE_VM)? Such a target counts as awake
@@ -42,7 +47,9 @@ class MmSharing {
     MmUser user;
   };
 
+  Result<bool> add_present(KernelView& view, const KernelFile& proc, std::map<int, Seen>& present);
   bool list(KernelView& view, const KernelFile& proc);
+  std::optional<bool> ask(KernelView& view, const KernelFile& proc, const Target& target);
   static Seen& look_again(KernelView& view, const KernelFile& proc, int pid, std::uint64_t question,
                           Seen& seen);
   std::uint64_t known_since(const Target& target);

@@ -56,6 +56,7 @@ FIRST_PART = (
 )
 SECOND_PART = (
     Adversary("threads-64"),
+    Adversary("shared-mm-relay", shared_memory=True),
     Adversary("uffd-copy"),
     Adversary("uffd-move", shared_memory=True),
     Adversary("uffd-move-thp", shared_memory=True),

@@ -85,6 +85,7 @@ constexpr std::array kAdversaries{
     Adversary{"exec-exit", run_exec_exit},
     Adversary{"shared-mm-vfork", run_shared_mm_vfork},
     Adversary{"shared-mm-clone", run_shared_mm_clone},
+    Adversary{"shared-mm-relay", run_shared_mm_relay},
     Adversary{"threads-64", run_threads_64},
     Adversary{"uffd-copy", run_uffd_copy},
     Adversary{"uffd-move", run_uffd_move},

@@ -65,6 +65,7 @@ void run_fork_storm(const Run& run);
 void run_exec_exit(const Run& run);
 void run_shared_mm_vfork(const Run& run);
 void run_shared_mm_clone(const Run& run);
+void run_shared_mm_relay(const Run& run);  ///< by processes that each live for a moment
 
 // adversary_uffd.cpp: another process fills, or empties and fills, the target's memory
 void run_uffd_copy(const Run& run);

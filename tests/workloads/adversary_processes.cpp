@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/workloads/adversary.h"
@@ -20,6 +22,7 @@ namespace {
 constexpr std::size_t kForkedBytes = 8 * kMiB;
 constexpr std::size_t kCopiedBytes = kMiB;
 constexpr std::size_t kLiveChildren = 8;
+constexpr std::size_t kRelayBytes = 4 * kMiB;
 constexpr std::size_t kStackBytes = 256 * 1024;
 
 /// The clone shares this process's memory, thread-local storage included; its parent sleeps
@@ -47,6 +50,38 @@ void share_memory(const Run& run, int flags) {
       clone(work_on_shared_memory, stack.data() + stack.size(), flags | SIGCHLD, &work);
   if (child < 0) die("clone");
   wait_for(child);
+}
+
+constexpr std::size_t kRelayStacks = 64;  // whoever is about to exit still stands on one
+constexpr unsigned kRelayRuns = 8;
+
+struct Relay {
+  Run::Clock::time_point end;
+  Memory memory;
+  Memory stacks;
+  pid_t target;
+  std::size_t turn;
+  Random random;
+};
+
+/// Works a little, hands on to a new process of the same memory, and is gone: whoever lists /proc
+/// and then looks finds nobody.
+int run_relay(void* argument) {
+  auto* const relay = static_cast<Relay*>(argument);
+  for (unsigned run = 0; run < kRelayRuns; ++run) {
+    const Memory some = random_run(relay->memory, relay->random, relay->memory.size() / kPageBytes);
+    if ((relay->random() & 1) != 0) {
+      touch_write(some);
+    } else {
+      advise(some, MADV_DONTNEED);
+    }
+  }
+  if (Run::Clock::now() >= relay->end || getppid() != relay->target) _exit(0);
+  const std::size_t turn = ++relay->turn % kRelayStacks;
+  std::byte* const stack =
+      relay->stacks.data() + (turn + 1) * (relay->stacks.size() / kRelayStacks);
+  clone(run_relay, stack, CLONE_VM | CLONE_PARENT | SIGCHLD, relay);
+  _exit(0);
 }
 
 }  // namespace
@@ -90,6 +125,23 @@ void exec_again(Run::Clock::time_point end) {
 }
 
 void run_shared_mm_vfork(const Run& run) { share_memory(run, CLONE_VM | CLONE_VFORK); }
+
+void run_shared_mm_relay(const Run& run) {
+  signal(SIGCHLD, SIG_IGN);
+  Relay relay{.end = run.end(),
+              .memory = map_guarded(kRelayBytes, Pages::base),
+              .stacks = map_guarded(kRelayStacks * kStackBytes, Pages::base),
+              .target = getpid(),
+              .turn = 0,
+              .random = {}};
+  touch_write(relay.memory);
+  touch_write(relay.stacks);
+  run.announce({getpid()});
+  if (clone(run_relay, relay.stacks.data() + kStackBytes, CLONE_VM | SIGCHLD, &relay) < 0) {
+    die("clone");
+  }
+  std::this_thread::sleep_until(run.end());
+}
 
 void run_shared_mm_clone(const Run& run) { share_memory(run, CLONE_VM); }
 

@@ -110,14 +110,14 @@ TEST_F(Sharing, NobodyIsLookedAtTwiceWhileNobodyCame) {
 
 TEST_F(Sharing, WhereTheKernelDoesNotCountForksItListsEachTime) {
   const Target target = open();
-  for (const char* text : {"ctxt 1\n", "processes x\n"}) {
+  for (const char* text : {"ctxt 1\n", "processes x\n", "processes 0\n"}) {
     view.set_file("/proc/stat", text);
     EXPECT_FALSE(sharing.may_be_shared(view, target));
   }
-  EXPECT_EQ(lists(), 2);
+  EXPECT_EQ(lists(), 3);
   view.set_errno("/proc/stat", EACCES);
   EXPECT_FALSE(sharing.may_be_shared(view, target));
-  EXPECT_EQ(lists(), 3);
+  EXPECT_EQ(lists(), 4);
   EXPECT_EQ(looks_at("8"), 1);
 }
 
@@ -206,10 +206,66 @@ TEST_F(Sharing, WhoHasEndedSharesNothing) {
   share_with_8();
   EXPECT_TRUE(sharing.may_be_shared(view, target));
   view.remove("/proc/./8");
+  view.set_directory("/proc/.", {"7"});
   view.set_same_mm(7, 8, false);
   EXPECT_FALSE(sharing.may_be_shared(view, target));
   set_forks(101);
   EXPECT_FALSE(sharing.may_be_shared(view, target));
+}
+
+// It may have made another, who is not on that list.
+TEST_F(Sharing, WhereSomebodyEndsBetweenEachListAndTheLookItIsUnknown) {
+  const Target target = open();
+  view.remove("/proc/./8");
+  EXPECT_TRUE(sharing.may_be_shared(view, target));
+  EXPECT_GT(lists(), 2);
+}
+
+TEST_F(Sharing, WhoEndsBetweenListAndLookMakesItListAgain) {
+  const Target target = open();
+  view.remove("/proc/./8");
+  EXPECT_FALSE(may_share_mm(view, target));
+  EXPECT_EQ(lists(), 2);
+}
+
+TEST_F(Sharing, WhoHasEndedAlreadyMakesItListOnceMore) {
+  const Target target = open();
+  process.state = 'Z';
+  view.set_file("/proc/./8/stat", process.stat());
+  EXPECT_FALSE(may_share_mm(view, target));
+  EXPECT_EQ(lists(), 2);
+  EXPECT_FALSE(sharing.may_be_shared(view, target));
+  EXPECT_EQ(lists(), 4);
+  set_forks(101);
+  EXPECT_FALSE(sharing.may_be_shared(view, target));
+  EXPECT_EQ(lists(), 5);
+}
+
+// Behind the question for the count.
+TEST_F(Sharing, WhoSharedItAndHasEndedMayHaveMadeAnother) {
+  const Target target = open();
+  share_with_8();
+  EXPECT_TRUE(sharing.may_be_shared(view, target));
+  view.remove("/proc/./8");
+  view.set_same_mm(7, 8, false);
+  view.set_directory("/proc/.", {"7", "9"});
+  view.set_file("/proc/./9/stat", process.stat());
+  view.set_identity("/proc/./9", {1, 9, 0});
+  view.set_same_mm(7, 9, true);
+  EXPECT_TRUE(sharing.may_be_shared(view, target));
+}
+
+// Else one that is looked at before the target's pid is used again would count as seen beside it.
+TEST_F(Sharing, AllAreIdentifiedBeforeAnybodyIsLookedAt) {
+  view.set_directory("/proc/.", {"8", "7"});
+  const Target target = open();
+  const auto opened = static_cast<std::ptrdiff_t>(view.calls().size());
+  EXPECT_FALSE(sharing.may_be_shared(view, target));
+  const auto position = [&](const char* call) {
+    return std::find(view.calls().begin() + opened, view.calls().end(), call);
+  };
+  ASSERT_NE(position("open_at /proc/./8/stat"), view.calls().end());
+  EXPECT_LT(position("identify /proc/./7"), position("open_at /proc/./8/stat"));
 }
 
 }  // namespace
