@@ -11,13 +11,6 @@ namespace smaps_audit {
 /// "0.1.0"
 std::string_view tool_version();
 
-/// A word of --without.
-struct FallbackSwitch {
-  std::string_view name;
-  bool ForcedFallbacks::*flag;
-};
-std::span<const FallbackSwitch> fallback_switches();
-
 /// Turns argv into a command. Everything that is wrong with it is an EarlyExit with exit code 64.
 Command parse_command_line(int argc, const char* const* argv);
 

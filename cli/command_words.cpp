@@ -60,21 +60,13 @@ Result<std::chrono::nanoseconds> read_deadline(const std::string& word,
       std::chrono::duration<double>(*seconds));
 }
 
-constexpr std::array kSwitches{FallbackSwitch{"pagemap-scan", &ForcedFallbacks::no_pagemap_scan},
-                               FallbackSwitch{"procmap-query", &ForcedFallbacks::no_procmap_query},
-                               FallbackSwitch{"pfn", &ForcedFallbacks::no_pfn},
-                               FallbackSwitch{"kpageflags", &ForcedFallbacks::no_kpageflags},
-                               FallbackSwitch{"kpagecount", &ForcedFallbacks::no_kpagecount},
-                               FallbackSwitch{"numa-maps", &ForcedFallbacks::no_numa_maps},
-                               FallbackSwitch{"wchan", &ForcedFallbacks::no_wchan}};
-
 Result<ForcedFallbacks> read_fallbacks(const std::vector<std::string>& words) {
   ForcedFallbacks forced;
   for (const std::string& word : words) {
-    const auto* const found =
-        std::find_if(kSwitches.begin(), kSwitches.end(),
-                     [&](const FallbackSwitch& row) { return row.name == word; });
-    if (found == kSwitches.end()) return usage("--without: there is no \"" + word + "\"");
+    const auto switches = fallback_switches();
+    const auto found = std::find_if(switches.begin(), switches.end(),
+                                    [&](const FallbackSwitch& row) { return row.name == word; });
+    if (found == switches.end()) return usage("--without: there is no \"" + word + "\"");
     forced.*(found->flag) = true;
   }
   return forced;
@@ -205,8 +197,6 @@ Result<Command> read_findings(const std::string& verb, const Words& words, Commo
 }
 
 }  // namespace
-
-std::span<const FallbackSwitch> fallback_switches() { return kSwitches; }
 
 Result<Command> read_command(const std::string& verb, const Words& words) {
   Result<CommonOptions> common = read_common(words);

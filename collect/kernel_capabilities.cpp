@@ -130,7 +130,17 @@ std::uint64_t fault_around(KernelView& view, const PageGeometry& pages) {
   return std::max<std::uint64_t>(1, bytes.value_or(kDefaultBytes) / pages.page_bytes);
 }
 
+constexpr std::array kSwitches{FallbackSwitch{"pagemap-scan", &ForcedFallbacks::no_pagemap_scan},
+                               FallbackSwitch{"procmap-query", &ForcedFallbacks::no_procmap_query},
+                               FallbackSwitch{"pfn", &ForcedFallbacks::no_pfn},
+                               FallbackSwitch{"kpageflags", &ForcedFallbacks::no_kpageflags},
+                               FallbackSwitch{"kpagecount", &ForcedFallbacks::no_kpagecount},
+                               FallbackSwitch{"numa-maps", &ForcedFallbacks::no_numa_maps},
+                               FallbackSwitch{"wchan", &ForcedFallbacks::no_wchan}};
+
 }  // namespace
+
+std::span<const FallbackSwitch> fallback_switches() { return kSwitches; }
 
 Result<KernelCapabilities> probe_kernel_capabilities(KernelView& view, const PageGeometry& pages,
                                                      const ForcedFallbacks& forced) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "base/interval.h"
@@ -23,6 +24,13 @@ struct ForcedFallbacks {
   bool no_wchan = false;          ///< wchan: nothing is ever proven asleep
   bool operator==(const ForcedFallbacks&) const = default;
 };
+
+/// A word for each of them, in a command line or a configuration.
+struct FallbackSwitch {
+  std::string_view name;
+  bool ForcedFallbacks::*flag;
+};
+std::span<const FallbackSwitch> fallback_switches();
 
 /// How far VmRSS may be from the truth (docs/kernel.md §2), found by a child that faults from many
 /// threads, not by version.

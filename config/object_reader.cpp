@@ -67,6 +67,14 @@ std::string range_text(const std::string& low, const std::string& high) {
   return "from " + low + " to " + high;
 }
 
+std::string word_remedy(const std::string& text, std::span<const std::string_view> names) {
+  std::string remedy = "one of " + joined(names);
+  for (const std::string_view name : names) {
+    if (may_mean(text, name)) remedy = "did you mean " + quoted(name) + "?";
+  }
+  return remedy;
+}
+
 }  // namespace
 
 void ObjectReader::toggle(std::string_view key, bool& value) {
@@ -165,6 +173,24 @@ void ObjectReader::listen(std::string_view key, std::vector<std::string>& addres
     if (check_text(*node, element_path(key, *node), objection)) read.push_back(node->text);
   }
   if (has(key)) addresses = std::move(read);
+}
+
+void ObjectReader::words(std::string_view key, std::vector<std::string>& value,
+                         std::span<const std::string_view> words) {
+  std::vector<std::string> read;
+  const auto objection = [&](const std::string& text) -> Objection {
+    if (std::find(words.begin(), words.end(), text) == words.end()) {
+      return {.what = quoted(text) + " is not known", .remedy = word_remedy(text, words)};
+    }
+    if (std::find(read.begin(), read.end(), text) != read.end()) {
+      return {.what = quoted(text) + " is there twice", .remedy = "remove one"};
+    }
+    return {};
+  };
+  for (const JsonNode* const node : elements(key)) {
+    if (check_text(*node, element_path(key, *node), objection)) read.push_back(node->text);
+  }
+  if (has(key)) value = std::move(read);
 }
 
 void ObjectReader::rules(std::string_view key, std::vector<TargetRule>& rules) {
@@ -325,11 +351,7 @@ void ObjectReader::wrong_kind(const JsonNode& node, std::string path, std::strin
 void ObjectReader::wrong_word(const JsonNode& node, std::string_view key,
                               std::span<const std::string_view> names) {
   if (node.kind != Kind::text) return wrong_kind(node, path_of(key), "one of " + joined(names));
-  std::string remedy = "one of " + joined(names);
-  for (const std::string_view name : names) {
-    if (may_mean(node.text, name)) remedy = "did you mean " + quoted(name) + "?";
-  }
-  report(node, path_of(key), given(node) + " is not known", std::move(remedy));
+  report(node, path_of(key), given(node) + " is not known", word_remedy(node.text, names));
 }
 
 void ObjectReader::unknown_key(const JsonNode& member) {

@@ -55,6 +55,9 @@ class ObjectReader {
   void absolute_path(std::string_view key, std::optional<std::string>& value);
   template <class E, std::size_t N>
   void word(std::string_view key, E& value, const std::array<NamedValue<E>, N>& words);
+  /// Some of `words`, none twice; one text stands for a list of one.
+  void words(std::string_view key, std::vector<std::string>& value,
+             std::span<const std::string_view> words);
   void listen(std::string_view key, std::vector<std::string>& addresses);
   void rules(std::string_view key, std::vector<TargetRule>& rules);
   template <class Body>

@@ -48,6 +48,9 @@ struct WorkerSettings {
   /// up to the longest. 1 s to 30 d; the longest not below the first.
   std::chrono::nanoseconds quarantine_first = std::chrono::minutes(5);
   std::chrono::nanoseconds quarantine_longest = std::chrono::hours(24);
+  /// What the worker does without although the kernel has it: words of `check --without`, none
+  /// twice.
+  std::vector<std::string> without = {};
 
   bool operator==(const WorkerSettings&) const = default;
 };

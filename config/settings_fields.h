@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include "config/object_reader.h"
 #include "config/settings.h"
@@ -22,6 +23,10 @@ inline constexpr std::array kLogLevels{
 inline constexpr std::array kLogFormats{
     NamedValue{"auto", LogFormat::automatic}, NamedValue{"journald", LogFormat::journald},
     NamedValue{"logfmt", LogFormat::logfmt}, NamedValue{"json", LogFormat::json}};
+
+/// As `smaps-audit check --without` takes them (collect/kernel_capabilities.h); a test compares.
+inline constexpr std::array<std::string_view, 7> kFallbackWords{
+    "pagemap-scan", "procmap-query", "pfn", "kpageflags", "kpagecount", "numa-maps", "wchan"};
 
 template <class S, class Visitor>
 void describe_retention(S& kept, Visitor& visitor) {
@@ -50,6 +55,7 @@ void describe_worker(S& worker, Visitor& visitor) {
                std::uint64_t{16} << 30);
   visitor.duration("quarantine_first", worker.quarantine_first, seconds(1), hours(24 * 30));
   visitor.duration("quarantine_longest", worker.quarantine_longest, seconds(1), hours(24 * 30));
+  visitor.words("without", worker.without, kFallbackWords);
 }
 
 template <class S, class Visitor>

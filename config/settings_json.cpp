@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "config/quantity.h"
 #include "config/settings_fields.h"
@@ -71,6 +72,10 @@ class ObjectWriter {
   template <class E, std::size_t N>
   void word(std::string_view key, E value, const std::array<NamedValue<E>, N>& words) {
     at(key) = name_of(value, words);
+  }
+  void words(std::string_view key, const std::vector<std::string>& value,
+             std::span<const std::string_view> /*words*/) {
+    at(key) = value;
   }
   void listen(std::string_view key, const std::vector<std::string>& addresses) {
     at(key) = addresses;

@@ -2,12 +2,14 @@
 #include <sys/auxv.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <iostream>
 
 #include "cli/command_tree.h"
 #include "cli/exit_code.h"
+#include "collect/kernel_capabilities.h"
 #include "daemon/metrics.h"
 #include "daemon/service.h"
 #include "daemon/spawner.h"
@@ -18,8 +20,13 @@ namespace {
 using namespace smaps_audit;
 
 // What the spawner executes: `smaps-auditd --worker …`.
-int run_as_worker(std::optional<std::string> proc_root, std::optional<std::string> sys_root) {
+int run_as_worker(std::optional<std::string> proc_root, std::optional<std::string> sys_root,
+                  const std::vector<std::string>& without) {
   service::WorkerOptions options;
+  for (const FallbackSwitch& row : fallback_switches()) {
+    options.without.*(row.flag) =
+        std::find(without.begin(), without.end(), row.name) != without.end();
+  }
   options.orders = UniqueFd{service::kOrderFd};
   options.answers = UniqueFd{service::kAnswerFd};
   options.scratch = UniqueFd{service::kScratchFd};
@@ -57,6 +64,7 @@ int run(int argc, char** argv) {
   service::ServiceOptions options;
   std::optional<std::string> proc_root;
   std::optional<std::string> sys_root;
+  std::vector<std::string> without;
   bool worker = false;
   bool table = false;
   bool commands = false;
@@ -75,6 +83,7 @@ int run(int argc, char** argv) {
   app.add_flag("--print-commands", commands)->group("");
   app.add_option("--proc-root", proc_root)->group("");
   app.add_option("--sys-root", sys_root)->group("");
+  app.add_option("--without", without)->group("");
   app.set_version_flag("--version", std::string{"smaps-auditd "} + SMAPS_AUDIT_VERSION);
   app.footer(kFooter);
   try {
@@ -85,7 +94,7 @@ int run(int argc, char** argv) {
     std::cerr << "smaps-auditd: " << error.what() << "\nTry: smaps-auditd --help\n";
     return kExitUsage;
   }
-  if (worker) return run_as_worker(std::move(proc_root), std::move(sys_root));
+  if (worker) return run_as_worker(std::move(proc_root), std::move(sys_root), without);
   if (table || commands) {
     std::cout << (table ? service::metrics_markdown() : command_tree(app));
     return kExitClean;

@@ -18,6 +18,7 @@
 #include "daemon/host_auditor.h"
 #include "daemon/log.h"
 #include "daemon/machine_offset.h"
+#include "daemon/oom_kills.h"
 #include "daemon/privileges.h"
 #include "daemon/publisher.h"
 #include "daemon/sd_event_ptr.h"
@@ -80,6 +81,9 @@ class Service {
       spawning.worker_command.insert(spawning.worker_command.end(),
                                      {"--sys-root", *settings_.paths.sys_root});
     }
+    for (const std::string& word : settings_.worker.without) {
+      spawning.worker_command.insert(spawning.worker_command.end(), {"--without", word});
+    }
     spawner_options_ = spawning;
     auto spawner = Spawner::start(spawner_options_);
     if (!spawner) return spawner.error();
@@ -92,7 +96,11 @@ class Service {
     host_ = *host;
     open_store();
     link_.emplace(*spawner_,
-                  WorkerLink::Options{.memory_limit_bytes = settings_.worker.memory_limit_bytes});
+                  WorkerLink::Options{.memory_limit_bytes = settings_.worker.memory_limit_bytes,
+                                      .oom_kills = [] {
+                                        LiveKernelView own;
+                                        return read_oom_kills(own);
+                                      }});
     auditor_.emplace(HostAuditor::Parts{.host = host_,
                                         .tool_version = SMAPS_AUDIT_VERSION,
                                         .log = log_,
@@ -342,6 +350,7 @@ class Service {
     keep("store", fresh.store, settings_.store);
     keep("paths.proc_root", fresh.paths.proc_root, settings_.paths.proc_root);
     keep("paths.sys_root", fresh.paths.sys_root, settings_.paths.sys_root);
+    keep("worker.without", fresh.worker.without, settings_.worker.without);
     keep("worker.memory_limit", fresh.worker.memory_limit_bytes,
          settings_.worker.memory_limit_bytes);
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "daemon/heartbeat.h"
@@ -58,6 +59,7 @@ Result<Ok> WorkerLink::ensure_started(Nanoseconds now) {
   scratch_ = std::move(scratch);
   heart_ = *std::move(heart);
   lines_.emplace(answers_.get());
+  oom_kills_ = options_.oom_kills();
   state_ = State::starting;
   not_before_.reset();
   next_look_ = end_by_ = now + options_.start_deadline;
@@ -200,6 +202,10 @@ std::string WorkerLink::cause_of(int status) const {
   if (!kill_cause_.empty()) return kill_cause_;
   if (WIFEXITED(status) && WEXITSTATUS(status) == kExitRefused) return "refused";
   if (WIFEXITED(status) && WEXITSTATUS(status) == kExitOutOfMemory) return "memory";
+  if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && oom_kills_) {
+    const auto now = options_.oom_kills();
+    if (now && *now > *oom_kills_) return "oom";
+  }
   return state_ == State::greeting ? "start_failed" : "crashed";
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -38,6 +39,9 @@ class WorkerLink {
     Nanoseconds start_deadline = std::chrono::seconds(30);
     Nanoseconds look_pause = std::chrono::seconds(1);  ///< between two looks at its heartbeat
     std::size_t most_abandoned = 3;  ///< that were killed and do not end; then none is started
+    /// How often the kernel has killed for want of memory where the worker is (read_oom_kills());
+    /// nullopt: unknown.
+    std::function<std::optional<std::uint64_t>()> oom_kills = [] { return std::nullopt; };
   };
 
   WorkerLink(Spawner& spawner, const Options& options) : spawner_(spawner), options_(options) {}
@@ -80,7 +84,7 @@ class WorkerLink {
   [[nodiscard]] bool is_asked_for(const Answer& answer) const;
   /// false: nobody asked for it.
   bool accept(const Answer& answer);
-  std::string cause_of(int status) const;
+  [[nodiscard]] std::string cause_of(int status) const;
 
   Spawner& spawner_;
   Options options_;
@@ -102,6 +106,7 @@ class WorkerLink {
   std::set<pid_t> abandoned_;
   std::optional<Nanoseconds> not_before_ = Nanoseconds{};
   std::string kill_cause_;
+  std::optional<std::uint64_t> oom_kills_;  ///< when the worker was started
   std::uint64_t failures_in_a_row_ = 0;
 };
 

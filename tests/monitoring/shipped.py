@@ -34,7 +34,7 @@ def shortened(text: str) -> str:
 
 
 def table_of_metrics() -> dict[str, set[str]]:
-    """Name → labels, of docs/metrics.md, which a unit test holds to the table in daemon/metrics.cpp."""
+    """Name → labels, of docs/metrics.md, which a unit test holds to the table in daemon/metric_rows.cpp."""
     rows = re.findall(r"(?m)^\| `(\w+)` \| \w+ \| ([^|]*) \|", (ROOT / "docs" / "metrics.md").read_text())
     return {name: {label.strip() for label in labels.split(",") if label.strip()} for name, labels in rows}
 

@@ -127,6 +127,18 @@ def a_healthy_host_is_silent_once(bench: Bench) -> None:
         assert service.process.wait(timeout=60) == 1, service.log()
 
 
+def the_worker_does_without_what_it_is_told(bench: Bench) -> None:
+    capability = 'smaps_audit_capability{capability="%s"}'
+    with bench.service(worker={"without": ["wchan", "procmap-query"]}) as service:
+        assert service.metric(capability % "wchan") == 0 == service.metric(capability % "procmap_query")
+        assert service.metric(capability % "pagemap") == 1
+        service.settings["worker"]["without"] = []
+        service.write_config()
+        service.process.send_signal(signal.SIGHUP)
+        wait_for("the word on the restart", lambda: service.events("a change that takes a restart"))
+        assert service.events("a change that takes a restart")[0]["key"] == "worker.without"
+
+
 def a_broken_configuration_keeps_the_old_one(bench: Bench) -> None:
     with bench.service() as service:
         service.write_config('{"audit": {"intervall": "1s"}}')
@@ -349,6 +361,7 @@ CASES = (
     over_tcp_nobody_learns_pids_comms_addresses_or_files,
     the_status_page_is_served_with_all_that_it_needs,
     a_healthy_host_is_silent_once,
+    the_worker_does_without_what_it_is_told,
     a_broken_configuration_keeps_the_old_one,
     a_file_stops_all_reading,
     a_read_that_never_returns_costs_one_worker_and_nobody_else,

@@ -69,7 +69,8 @@ class WorkerLinkTest : public testing::Test {
   TemporaryDirectory directory_;
   Spawner spawner_ =
       *Spawner::start({.worker_command = {SMAPS_AUDIT_TEST_WORKER, "sound", directory_.path()}});
-  WorkerLink link_{spawner_, {.most_abandoned = 1}};
+  std::optional<std::uint64_t> oom_kills_;
+  WorkerLink link_{spawner_, {.most_abandoned = 1, .oom_kills = [this] { return oom_kills_; }}};
   Nanoseconds now_ = 1000s;
   Nanoseconds last_read_{};  ///< when the last one was seen
   std::optional<WorkerLoss> loss_;
@@ -92,6 +93,24 @@ TEST_F(WorkerLinkTest, KillsAWorkerOfWhichNoReadEndsAndSaysWhereItWas) {
   EXPECT_NE(link_.pid(), worker);
   link_.send({.kind = OrderKind::list, .pids = {17}}, kDeadlines, now_);
   EXPECT_TRUE(wait_until([this] { return link_.is_idle(); }));
+}
+
+TEST_F(WorkerLinkTest, TellsAKillForWantOfMemoryFromAnother) {
+  const auto cause_of_a_kill = [&](std::optional<std::uint64_t> before,
+                                   std::optional<std::uint64_t> after) {
+    oom_kills_ = before;
+    now_ += 2min;
+    start();
+    oom_kills_ = after;
+    loss_.reset();
+    ::kill(link_.pid(), SIGKILL);
+    EXPECT_TRUE(wait_until([this] { return loss_.has_value(); }));
+    return loss_ ? loss_->cause : "";
+  };
+  EXPECT_EQ(cause_of_a_kill(3, 4), "oom");
+  EXPECT_EQ(cause_of_a_kill(4, 4), "crashed");
+  EXPECT_EQ(cause_of_a_kill(std::nullopt, 4), "crashed");
+  EXPECT_EQ(cause_of_a_kill(4, std::nullopt), "crashed");
 }
 
 TEST_F(WorkerLinkTest, EndsAnOrderThatTakesTooLongWhateverItsReads) {

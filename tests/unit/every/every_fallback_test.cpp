@@ -8,16 +8,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/audit_target.h"
 #include "cli/command_line.h"
 #include "collect/host.h"
 #include "collect/live_kernel_view.h"
+#include "config/settings_fields.h"
 
 namespace smaps_audit {
 namespace {
@@ -81,6 +84,12 @@ TEST(EveryFallback, HasAWordOnTheCommandLine) {
     alone.*(row.flag) = true;
     EXPECT_EQ(forced_by(row.name), alone) << row.name;
   }
+}
+
+TEST(EveryFallback, HasTheSameWordInTheServicesConfiguration) {
+  std::vector<std::string_view> words;
+  for (const FallbackSwitch& row : fallback_switches()) words.push_back(row.name);
+  EXPECT_TRUE(std::equal(words.begin(), words.end(), kFallbackWords.begin(), kFallbackWords.end()));
 }
 
 TEST(EveryFallback, IsForcedInAnAuditOfALiveProcess) {
