@@ -32,10 +32,12 @@ void add(MemorySum& sum, std::uint64_t reported, const Interval& truth) {
 
 }  // namespace
 
-std::uint64_t Ledger::rss_deficit_of(const Known& known) {
-  std::uint64_t most = 0;
+/// The largest; nullptr: nothing is left out.
+const Finding* Ledger::rss_deficit_of(const Known& known) {
+  const Finding* most = nullptr;
   for (const auto& [key, open] : known.open) {
-    if (is_rss_deficit(open.finding)) most = std::max(most, open.finding.error_bytes);
+    if (!is_rss_deficit(open.finding)) continue;
+    if (most == nullptr || open.finding.error_bytes > most->error_bytes) most = &open.finding;
   }
   return most;
 }
@@ -162,8 +164,9 @@ void Ledger::tick(Nanoseconds monotonic_now) {
   ticked_ = monotonic_now;
   const double seconds = std::chrono::duration<double>(passed).count();
   for (const auto& [identity, known] : known_) {
-    const std::uint64_t missing = rss_deficit_of(known);
-    if (missing != 0) byte_seconds_[known.group.name] += seconds * static_cast<double>(missing);
+    const Finding* const missing = rss_deficit_of(known);
+    if (missing == nullptr) continue;
+    byte_seconds_[known.group.name] += seconds * static_cast<double>(missing->error_bytes);
   }
 }
 
@@ -176,7 +179,10 @@ void Ledger::describe_process(const Known& known, GroupSnapshot& group, Snapshot
   }
   group.findings += known.open.size();
   if (!known.open.empty()) ++group.processes_with_finding;
-  group.rss_deficit_bytes += rss_deficit_of(known);
+  if (const Finding* const missing = rss_deficit_of(known)) {
+    group.rss_deficit_bytes += missing->error_bytes;
+    group.rss_deficit_by_defect[missing->defect.value_or("unknown")] += missing->error_bytes;
+  }
   if (!known.report) {
     ++group.pending;
     return;

@@ -68,7 +68,7 @@ class Ledger {
 
   /// What smaps leaves out of Rss by its open findings: the largest, for each is of the whole
   /// process.
-  static std::uint64_t rss_deficit_of(const Known& known);
+  static const Finding* rss_deficit_of(const Known& known);
   static std::string key_of(const Finding& finding);
   static FindingChange change(FindingChange::Kind kind, const Identity& identity,
                               const Known& known, const Finding& finding, std::string why = {});

@@ -102,6 +102,14 @@ void group_findings(const Scrape& scrape, Samples& samples) {
   }
 }
 
+void group_deficits(const Scrape& scrape, Samples& samples) {
+  for (const GroupSnapshot& group : scrape.groups) {
+    for (const auto& [defect, bytes] : group.rss_deficit_by_defect) {
+      samples.add(bytes, {{"target", group.name}, {"defect", defect}});
+    }
+  }
+}
+
 // Open findings by defect, over all groups; those of the table that an audit names stand at 0.
 void finding_counts(const Scrape& scrape, Samples& samples) {
   std::map<std::string, std::uint64_t> counts{{"unknown", 0}};
@@ -160,6 +168,10 @@ const std::vector<MetricRow>& metric_rows() {
        "Open findings of the target by known defect, one for each number that is wrong; absent "
        "without any, unknown is what matches none.",
        group_findings},
+      {"smaps_audit_target_defect_rss_deficit_bytes", kGauge, "target, defect", kBoth,
+       "smaps_audit_target_rss_deficit_bytes by known defect; absent where nothing is left out, "
+       "unknown is what matches none.",
+       group_deficits},
       {"smaps_audit_target_processes", kGauge, "target", kBoth,
        "Processes of the target in the last sweep, kernel threads left out.",
        [](const Scrape& s, Samples& out) {

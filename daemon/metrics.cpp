@@ -31,6 +31,9 @@ std::vector<GroupSnapshot> exported(const Snapshot& snapshot) {
     other.processes += group.processes;
     other.processes_with_finding += group.processes_with_finding;
     other.rss_deficit_bytes += group.rss_deficit_bytes;
+    for (const auto& [defect, bytes] : group.rss_deficit_by_defect) {
+      other.rss_deficit_by_defect[defect] += bytes;
+    }
     other.underreported_byte_seconds += group.underreported_byte_seconds;
     add_sum(other.rss, group.rss);
     add_sum(other.pss, group.pss);

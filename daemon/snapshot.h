@@ -43,9 +43,10 @@ struct GroupSnapshot {
   std::uint64_t processes_with_finding = 0;
   /// What smaps leaves out of Rss, by open findings. A lower bound.
   std::uint64_t rss_deficit_bytes = 0;
-  double underreported_byte_seconds = 0;      ///< since the start, of the same
-  std::set<std::string> defects;              ///< known ones, of open findings
-  std::optional<Nanoseconds> oldest_verdict;  ///< wall clock; nullopt: none yet
+  std::map<std::string, std::uint64_t> rss_deficit_by_defect;  ///< of that; or "unknown"
+  double underreported_byte_seconds = 0;                       ///< since the start, of the same
+  std::set<std::string> defects;                               ///< known ones, of open findings
+  std::optional<Nanoseconds> oldest_verdict;                   ///< wall clock; nullopt: none yet
 };
 
 /// Open findings of one kind in one group, all processes together.

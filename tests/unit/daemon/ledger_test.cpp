@@ -72,6 +72,26 @@ TEST(Ledger, PutsReportedBesideTrueForEachGroup) {
   EXPECT_EQ(snapshot.findings[0].error_bytes, 64 * kMiB);
 }
 
+// K03 is of smaps_rollup: not what leaves memory out of Rss of smaps.
+TEST(Ledger, NamesTheDefectThatADeficitIsOf) {
+  Ledger ledger;
+  ledger.listed({listing(1), listing(2)}, by_unit, 0s);
+  ProcessReport both = report(1, true);
+  both.findings.push_back(both.findings.at(0));
+  both.findings.back().interface = Interface::smaps_rollup;
+  both.findings.back().defect = "K03";
+  ledger.audited(both, 1s);
+  ProcessReport strange = report(2, true);
+  strange.findings.at(0).defect.reset();
+  ledger.audited(strange, 1s);
+  const Snapshot snapshot = describe(ledger);
+  const GroupSnapshot& redis = snapshot.groups.at(0);
+  EXPECT_TRUE(redis.defects.contains("K03"));
+  EXPECT_EQ(redis.rss_deficit_by_defect,
+            (std::map<std::string, std::uint64_t>{{"K01", 64 * kMiB}, {"unknown", 64 * kMiB}}));
+  EXPECT_EQ(redis.rss_deficit_bytes, 128 * kMiB);
+}
+
 TEST(Ledger, NamesNoDefectForAFindingThatMatchesNone) {
   Ledger ledger;
   ledger.listed({listing(1)}, by_unit, 0s);

@@ -120,6 +120,19 @@ TEST(Metrics, NameTheDefectsOfATargetOnlyWhileItHasAny) {
   EXPECT_EQ(page.find(name + "{target=\"a\""), std::string::npos);
 }
 
+TEST(Metrics, NameTheDefectThatLeavesMemoryOut) {
+  Snapshot snapshot;
+  snapshot.groups = {group("a"), group("b"), group("c")};
+  snapshot.groups[1].rss_deficit_by_defect = {{"K01", 3}};
+  snapshot.groups[2].rss_deficit_by_defect = {{"K01", 1}, {"unknown", 2}};
+  snapshot.exported_groups = {"a"};
+  const std::string page = page_of(snapshot);
+  const std::string name = "smaps_audit_target_defect_rss_deficit_bytes";
+  EXPECT_TRUE(has_line(page, name + "{target=\"other\",defect=\"K01\"} 4")) << page;
+  EXPECT_TRUE(has_line(page, name + "{target=\"other\",defect=\"unknown\"} 2"));
+  EXPECT_EQ(page.find(name + "{target=\"a\""), std::string::npos);
+}
+
 TEST(Metrics, StayWithinTheirBudgetOfSeries) {
   Snapshot snapshot;
   for (int i = 0; i < 300; ++i) snapshot.groups.push_back(group("group-" + std::to_string(i)));
@@ -129,6 +142,7 @@ TEST(Metrics, StayWithinTheirBudgetOfSeries) {
   }
   for (auto& one : snapshot.groups) {
     one.pss = one.rss;
+    one.rss_deficit_by_defect = {{"K01", 1}};
     snapshot.findings.push_back(finding(one.name, "K01", 1));
   }
   EXPECT_LE(series_in(page_of(snapshot)), 450U);
