@@ -9,7 +9,6 @@ Exit: 0, 1 (something does not hold), 77 (no root). Python 3.11, standard librar
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import pathlib
@@ -19,27 +18,11 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
-from collections.abc import Callable, Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from auditd import SOCKETS_OF_SYSTEMD, Auditd, DeadFileSystem, NotifySocket, ProcMount, Sleeper, scratch, wait_for  # noqa: E402
+from auditd import SOCKETS_OF_SYSTEMD, DeadFileSystem, NotifySocket, Sleeper, wait_for  # noqa: E402
+from service_bench import Bench, options_of, run  # noqa: E402
 from web_harness import get  # noqa: E402
-
-
-class Bench:
-    """Where a case finds its programs, a directory and a proc mount."""
-
-    def __init__(self, options: argparse.Namespace, directory: pathlib.Path) -> None:
-        self.auditd: pathlib.Path = options.smaps_auditd
-        self.audit: pathlib.Path = options.smaps_audit
-        self.kills: int = options.kills
-        self.directory = directory
-        self.proc = ProcMount(directory / "proc")
-
-    def service(self, *options: str, **settings: object) -> Auditd:
-        paths = {"proc_root": str(self.proc.root), **settings.pop("paths", {})}
-        return Auditd(self.auditd, self.directory / "service", *options, paths=paths, **settings)
 
 
 def alive(pid: int) -> bool:
@@ -375,41 +358,6 @@ CASES = (
     the_help_names_what_the_page_names_in_80_columns,
     what_was_announced_survives_kill_9,
 )
-
-
-def options_of(doc: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smaps-auditd", required=True, type=lambda name: pathlib.Path(name).resolve())
-    parser.add_argument("--smaps-audit", required=True, type=lambda name: pathlib.Path(name).resolve())
-    parser.add_argument("--workload", required=True, type=lambda name: pathlib.Path(name).resolve())
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("names", nargs="*")
-    return parser.parse_args()
-
-
-def run(cases: Sequence[Callable[[Bench], None]], options: argparse.Namespace) -> int:
-    """Each case with a bench of its own; the exit code."""
-    if os.geteuid() != 0:
-        print("SKIP: the service's capabilities take root")
-        return 77
-    Sleeper.workload = options.workload
-    failed = 0
-    for case in cases:
-        if options.names and case.__name__ not in options.names:
-            continue
-        begun = time.monotonic()
-        with scratch() as directory:
-            try:
-                case(Bench(options, pathlib.Path(directory)))
-                outcome = "ok"
-            except Exception:  # noqa: BLE001 (each case says for itself what is wrong)
-                traceback.print_exc()
-                log = pathlib.Path(directory) / "service" / "log"
-                print(log.read_text(errors="replace")[-3000:] if log.exists() else "no log")
-                outcome = "FAILED"
-                failed += 1
-        print(f"{outcome:6} {case.__name__.replace('_', ' ')} ({time.monotonic() - begun:.1f} s)", flush=True)
-    return 1 if failed else 0
 
 
 if __name__ == "__main__":
