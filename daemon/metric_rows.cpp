@@ -232,8 +232,10 @@ const std::vector<MetricRow>& metric_rows() {
          out.add(s.snapshot.kernel_threads, {{"reason", "kernel_thread"}});
        }},
       {"smaps_audit_coverage_ratio", kGauge, "", kBoth,
-       "Share of the targets whose last audit was conclusive.",
-       [](const Scrape& s, Samples& out) { out.add(s.snapshot.coverage); }},
+       "Share of the targets whose last audit was conclusive, once there are any.",
+       [](const Scrape& s, Samples& out) {
+         if (s.snapshot.coverage) out.add(*s.snapshot.coverage);
+       }},
       {"smaps_audit_target_groups", kGauge, "", kBoth,
        "Groups of targets that the service keeps apart; the metrics name some of them and sum up "
        "the others as other.",

@@ -110,8 +110,8 @@ struct Snapshot {
   std::uint64_t kernel_threads = 0;
   std::uint64_t excluded = 0;
   std::map<std::string, std::uint64_t> inconclusive_reasons;
-  double coverage = 1;       ///< conclusive share of the targets
-  std::uint64_t audits = 0;  ///< since the start
+  std::optional<double> coverage;  ///< conclusive share of the targets, once there are any
+  std::uint64_t audits = 0;        ///< since the start
   std::uint64_t screenings = 0;
   ScheduleStatistics schedule;
   Nanoseconds interval{};

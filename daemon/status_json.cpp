@@ -150,7 +150,7 @@ Json coverage_json(const Snapshot& snapshot) {
     }
   }
   const ScheduleStatistics& schedule = snapshot.schedule;
-  return {{"conclusive_ratio", snapshot.coverage},
+  return {{"conclusive_ratio", snapshot.coverage ? Json(*snapshot.coverage) : Json(nullptr)},
           {"oldest_verdict_seconds", age_or_null(snapshot, oldest)},
           {"rotation_seconds", seconds_or_null(schedule.last_rotation_length)},
           {"last_sweep_age_seconds", seconds_or_null(schedule.last_sweep_age)},

@@ -67,7 +67,7 @@ TEST(Ledger, PutsReportedBesideTrueForEachGroup) {
   EXPECT_EQ(redis.rss_deficit_bytes, 64 * kMiB);
   EXPECT_EQ(redis.oldest_verdict, 2s);
   EXPECT_TRUE(redis.defects.contains("K01"));
-  EXPECT_NEAR(snapshot.coverage, 2.0 / 3, 0.001);
+  EXPECT_NEAR(snapshot.coverage.value(), 2.0 / 3, 0.001);
   ASSERT_EQ(snapshot.findings.size(), 1U);
   EXPECT_EQ(snapshot.findings[0].error_bytes, 64 * kMiB);
 }
@@ -90,6 +90,10 @@ TEST(Ledger, NamesTheDefectThatADeficitIsOf) {
   EXPECT_EQ(redis.rss_deficit_by_defect,
             (std::map<std::string, std::uint64_t>{{"K01", 64 * kMiB}, {"unknown", 64 * kMiB}}));
   EXPECT_EQ(redis.rss_deficit_bytes, 128 * kMiB);
+}
+
+TEST(Ledger, CoversNothingAndNotAllWhileItKnowsNobody) {
+  EXPECT_EQ(describe(Ledger{}).coverage, std::nullopt);
 }
 
 TEST(Ledger, NamesNoDefectForAFindingThatMatchesNone) {
