@@ -36,6 +36,7 @@ ordered_json rule_json(const TargetRule& rule) {
   write_texts(json, "unit", rule.units);
   write_texts(json, "cgroup", rule.cgroups);
   std::vector<std::string> users;
+  users.reserve(rule.users.size());
   for (const UserName& user : rule.users) users.push_back(user.name);
   write_texts(json, "user", users);
   return json;

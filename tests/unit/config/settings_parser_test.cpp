@@ -172,7 +172,7 @@ TEST(SettingsParser, ComparesTwoKeysOnlyWhereEachIsRight) {
 }
 
 TEST(SettingsParser, ProblemsAreOneLineEachWhateverTheFileHolds) {
-  EXPECT_EQ(told("{\"a\\nb\\u001b[31m\": 1}").find("\x1b"), std::string::npos);
+  EXPECT_EQ(told("{\"a\\nb\\u001b[31m\": 1}").find('\x1b'), std::string::npos);
   EXPECT_TRUE(told("{\"a\\nb\": 1}").starts_with("f:1:2: a\\x0ab: unknown key; known here: "));
 }
 
