@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -71,6 +72,20 @@ def sources() -> str:
     if not found:
         raise NoRoot(f"this machine's apt knows no Debian {RELEASE}")
     return found
+
+
+def needs_of(package: pathlib.Path) -> list[str]:
+    """The packages that a .deb depends on, by name."""
+    return sorted(re.findall(r"(?:^|, )([a-z0-9.+-]+)", run("dpkg-deb", "--field", package, "Depends")))
+
+
+def readme(name: str) -> str:
+    """The lines of README.md between its marks of that name."""
+    text = (pathlib.Path(__file__).resolve().parents[2] / "README.md").read_text()
+    found = re.search(rf"<!-- {name} begins -->\n(.*?)<!-- {name} ends -->", text, re.DOTALL)
+    if found is None:
+        raise RootError(f"README.md has no lines marked {name!r}")
+    return found[1]
 
 
 def unpack(archive: pathlib.Path, directory: pathlib.Path) -> None:

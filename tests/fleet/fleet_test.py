@@ -50,7 +50,6 @@ class Fleet:
                  webhook: Webhook) -> None:
         self.affected, self.healthy, self.directory, self.webhook = affected, healthy, directory, webhook
         self.screenshots, self.chromium = screenshots, fetch_browser.chromium()
-        self.kernel_release = ""
 
     def watch(self, end: contextlib.ExitStack) -> None:
         config = for_webhook(shipped.shortened(shipped.ALERTMANAGER.read_text()), self.webhook.url)
@@ -70,11 +69,10 @@ class Fleet:
         for server in (self.alertmanager, self.prometheus):
             server.wait_until_ready()
 
-    def of_healthy(self) -> list[dict]:
+    def told_of(self, host: Host) -> list[dict]:
         """Every alert that names the host, or its kernel."""
-        release = self.healthy.run("uname -r").strip()
         return [alert for alert in list(self.webhook.alerts)
-                if alert["labels"].get("instance") == self.healthy.name or alert["labels"].get("kernel_release") == release]
+                if host.name == alert["labels"].get("instance") or host.kernel_release == alert["labels"].get("kernel_release")]
 
 
 def both_hosts_work(fleet: Fleet, end: contextlib.ExitStack) -> None:
@@ -84,8 +82,8 @@ def both_hosts_work(fleet: Fleet, end: contextlib.ExitStack) -> None:
     for host in hosts:
         host.until("the service", "systemctl is-active -q smaps-auditd")
         declared = host.wait_for_workload()
-        print(f"  {host.name}: {host.run('uname -sr').strip()}, workload {declared['pid']}")
-    fleet.kernel_release = fleet.affected.run("uname -r").strip()
+        host.kernel_release = host.run("uname -r").strip()
+        print(f"  {host.name}: {host.kernel_release}, workload {declared['pid']}")
     fleet.watch(end)
     # The timer would start it within an hour or so of the boot.
     for host in hosts:
@@ -93,10 +91,10 @@ def both_hosts_work(fleet: Fleet, end: contextlib.ExitStack) -> None:
 
 
 def the_deficit_arrives_with_defect_kernel_and_group(fleet: Fleet, _: contextlib.ExitStack) -> None:
-    labels = {"instance": fleet.affected.name, "defect": "K01", "kernel_release": fleet.kernel_release, "target": GROUP}
+    labels = {"instance": fleet.affected.name, "defect": "K01", "kernel_release": fleet.affected.kernel_release, "target": GROUP}
     told = wait_for(f"the deficit: {labels}", lambda: fleet.webhook.told(DEFICIT, "firing", **labels), PATIENCE_SECONDS)
     said = told[0]["annotations"]["description"]
-    assert all(word in said for word in ("K01", fleet.kernel_release, GROUP)), said
+    assert all(word in said for word in ("K01", fleet.affected.kernel_release, GROUP)), said
     print(f"  {said}")
     # Others suffer as well: journald's heap is of huge pages, and balancing hints it like any other.
     del labels["target"]
@@ -108,7 +106,7 @@ def the_kernels_alert_arrives(fleet: Fleet, _: contextlib.ExitStack) -> None:
     for host in (fleet.affected, fleet.healthy):
         host.until("the end of the probes", "[ \"$(systemctl show --property ActiveState --value smaps-audit-probe)\" = inactive ]"
                                             " && ls /var/lib/smaps-audit/*")
-    wait_for("the kernel's alert", lambda: fleet.webhook.told(KERNEL, "firing", kernel_release=fleet.kernel_release),
+    wait_for("the kernel's alert", lambda: fleet.webhook.told(KERNEL, "firing", kernel_release=fleet.affected.kernel_release),
              PATIENCE_SECONDS)
     wait_for("the probes' verdicts", lambda: len(fleet.prometheus.query(
         'smaps_audit_kernel_defect{class="finding",state!="unknown"} == 1')) >= 2, PATIENCE_SECONDS)
@@ -120,7 +118,7 @@ def the_healthy_host_is_silent(fleet: Fleet, _: contextlib.ExitStack) -> None:
     wait_for(f"an audit of its workload and {SWEEPS} sweeps", lambda: fleet.prometheus.query(
         f'smaps_audit_target_true_rss_bytes{{instance="{name}",target="{GROUP}",bound="low"}} > 64 * 2^20 '
         f'and on (instance) smaps_audit_sweeps_total >= {SWEEPS}'), PATIENCE_SECONDS)
-    assert not fleet.of_healthy(), fleet.of_healthy()
+    assert not fleet.told_of(fleet.healthy), fleet.told_of(fleet.healthy)
     pending = fleet.prometheus.query(f'ALERTS{{instance="{name}"}}')
     assert not pending, pending
     assert not fleet.healthy.findings()
@@ -128,7 +126,7 @@ def the_healthy_host_is_silent(fleet: Fleet, _: contextlib.ExitStack) -> None:
 
 
 def the_consoles_show_it(fleet: Fleet, _: contextlib.ExitStack) -> None:
-    consoles.show(fleet.chromium, fleet.prometheus, fleet.affected.name, fleet.kernel_release, PATIENCE_SECONDS, fleet.screenshots)
+    consoles.show(fleet.chromium, fleet.prometheus, fleet.affected.name, fleet.affected.kernel_release, PATIENCE_SECONDS, fleet.screenshots)
 
 
 def the_deficit_resolves_when_the_workload_stops(fleet: Fleet, _: contextlib.ExitStack) -> None:
@@ -143,7 +141,7 @@ def the_kernels_alert_came_once_and_stays(fleet: Fleet, _: contextlib.ExitStack)
     _, text = fleet.alertmanager.get("/api/v2/alerts")
     active = [alert["labels"]["kernel_release"] for alert in json.loads(text)
               if alert["labels"]["alertname"] == KERNEL and alert["status"]["state"] == "active"]
-    assert active == [fleet.kernel_release], active
+    assert active == [fleet.affected.kernel_release], active
 
 
 def the_textfile_way(fleet: Fleet, end: contextlib.ExitStack) -> None:
@@ -160,6 +158,11 @@ def the_textfile_way(fleet: Fleet, end: contextlib.ExitStack) -> None:
     assert not prometheus.query("node_textfile_scrape_error != 0")
 
 
+def nothing_was_told_of_the_healthy_host_but_that_it_is_off(fleet: Fleet, _: contextlib.ExitStack) -> None:
+    told = fleet.told_of(fleet.healthy)
+    assert {alert["labels"]["alertname"] for alert in told} <= {"SmapsAuditDown"}, told
+
+
 STEPS = (
     both_hosts_work,
     the_deficit_arrives_with_defect_kernel_and_group,
@@ -169,6 +172,7 @@ STEPS = (
     the_consoles_show_it,
     the_deficit_resolves_when_the_workload_stops,
     the_kernels_alert_came_once_and_stays,
+    nothing_was_told_of_the_healthy_host_but_that_it_is_off,
 )
 
 

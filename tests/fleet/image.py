@@ -8,7 +8,6 @@ import pathlib
 import re
 import shutil
 import sys
-from collections.abc import Sequence
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "kernel"))
 import base_root  # noqa: E402
@@ -85,12 +84,6 @@ def make(root: pathlib.Path, image: pathlib.Path) -> None:
                   "-m", "0", "-d", root, image)
 
 
-def dependencies(deb: pathlib.Path) -> list[str]:
-    """The packages that it needs, each by its first name."""
-    words = base_root.run("dpkg-deb", "--field", deb, "Depends").split(",")
-    return [re.match(r"[^ (|]+", word.strip())[0] for word in words]
-
-
 def newer(deb: pathlib.Path, directory: pathlib.Path) -> pathlib.Path:
     """The same package under a later version."""
     tree = directory / "newer"
@@ -106,7 +99,7 @@ def newer(deb: pathlib.Path, directory: pathlib.Path) -> pathlib.Path:
     return later
 
 
-def install(root: pathlib.Path, deb: pathlib.Path, commands: Sequence[str] = ()) -> None:
-    """By dpkg, in that root; and what is to be done after it, line by line."""
+def install(root: pathlib.Path, deb: pathlib.Path, commands: str = "") -> None:
+    """By dpkg, in that root; and what is to be done after it."""
     shutil.copy(deb, root / "var/cache/smaps-auditd.deb")
-    base_root.in_root(root, "\n".join(["dpkg --install /var/cache/smaps-auditd.deb", "rm /var/cache/smaps-auditd.deb", *commands]))
+    base_root.in_root(root, f"dpkg --install /var/cache/smaps-auditd.deb\nrm /var/cache/smaps-auditd.deb\n{commands}")

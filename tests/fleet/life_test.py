@@ -16,7 +16,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from fleet_image import LATER, Host, booted, or_skip, play  # noqa: E402
+from fleet_image import LATER, PATIENCE_SECONDS, Host, booted, or_skip, play  # noqa: E402
 
 UNIT = "smaps-auditd.service"
 CONFIG = "/etc/smaps-auditd/smaps-auditd.json"
@@ -120,7 +120,7 @@ def a_reboot_keeps_the_findings(host: Host) -> None:
 def an_upgrade_keeps_findings_and_configuration(host: Host) -> None:
     before, pid = _kept(host), _main_pid(host)
     config = host.run(f"cat {CONFIG}")
-    host.run(f"DEBIAN_FRONTEND=noninteractive dpkg --install {LATER}")
+    host.run(f"DEBIAN_FRONTEND=noninteractive dpkg --install {LATER}", PATIENCE_SECONDS)
     assert host.run("dpkg-query --show --showformat '${Version}' smaps-auditd").endswith("+later")
     _wait_for_restart(host, pid)
     assert before <= _kept(host), (before, _kept(host))
@@ -128,7 +128,7 @@ def an_upgrade_keeps_findings_and_configuration(host: Host) -> None:
 
 
 def purge_leaves_the_user_and_nothing_else(host: Host) -> None:
-    host.run("dpkg --purge smaps-auditd")
+    host.run("dpkg --purge smaps-auditd", PATIENCE_SECONDS)
     assert host.ask("pgrep -u smaps-audit")[0] == 1, "processes are left"
     left = host.run("find / -xdev -iname '*smaps-audit*' -not -path '/usr/local/*' -not -path '/var/lib/dpkg/*' "
                     "-not -path '/var/log/*' -not -path '/root/*' -not -path '/tmp/*' -not -path '/run/systemd/*' ; find /run -xdev -name '*smaps-audit*'"

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from collections.abc import Callable
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "fleet"))
 import base_root  # noqa: E402
+from base_root import needs_of, readme  # noqa: E402, F401
 
 UNIT = """[Unit]
 After=multi-user.target
@@ -23,16 +23,6 @@ ExecStart=/bin/sh -c '/root/script > /root/result 2>&1; journalctl --no-pager > 
 [Install]
 WantedBy=graphical.target
 """
-
-
-def readme(name: str) -> str:
-    """The lines of README.md between its marks of that name."""
-    return re.search(rf"<!-- {name} begins -->\n(.*?)<!-- {name} ends -->", (ROOT / "README.md").read_text(), re.DOTALL).group(1)
-
-
-def needs_of(package: pathlib.Path) -> list[str]:
-    """The packages that it depends on, by name."""
-    return sorted(re.findall(r"(?:^|, )([a-z0-9.+-]+)", base_root.run("dpkg-deb", "--field", package, "Depends")))
 
 
 def boot(root: pathlib.Path, script: str, patience: float, *options: str) -> str | None:

@@ -44,7 +44,8 @@ class Server:
 
     def __enter__(self):
         with (self.directory / "log").open("wb") as log:
-            self.process = subprocess.Popen(self.command, cwd=self.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.command], cwd=self.directory,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         return self
 
     def __exit__(self, *_: object) -> None:
