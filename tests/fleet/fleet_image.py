@@ -105,7 +105,8 @@ class Host:
 
     def wait_for_workload(self) -> dict:
         """What it declares of its memory, once the kernel has hinted it."""
-        return json.loads(self.until("the workload", "grep '\"kernel_state_proven\":true' /run/workload.json || ! cat /run/workload.json"))
+        proven = "grep '\"kernel_state_proven\":true' /run/workload.json || { cat /run/workload.json; false; }"
+        return json.loads(self.until("the workload", proven))
 
     def wait_for_service(self) -> None:
         self.until("the service's first sweep",
