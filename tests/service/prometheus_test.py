@@ -32,7 +32,7 @@ from prometheus import Prometheus, job, program  # noqa: E402
 from schema_test import complaints, of_process, strict  # noqa: E402
 from service_test import Bench, options_of, run  # noqa: E402
 from web_harness import make_certificate  # noqa: E402
-from web_test import CHEAP  # noqa: E402
+from web_case import CHEAP  # noqa: E402
 
 SCHEMA = HERE.parent.parent / "schema" / "status-1.schema.json"
 LIE_BYTES = 8192 * 1024
